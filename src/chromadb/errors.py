@@ -1,0 +1,201 @@
+"""The errors that chromadb raises.
+
+Every error is a :class:`ChromaError`. Besides, each one satisfies every built-in or historical class that
+callers of a published version are known to catch in its place: a missing collection is a
+:class:`NotFoundError`, an :class:`InvalidCollectionException` and a :class:`ValueError`.
+
+``code()`` is the HTTP status that a server answers with, ``name()`` the error's name on the wire.
+"""
+
+from __future__ import annotations
+
+
+class ChromaError(Exception):
+    """Base of all errors."""
+
+    _code = 400
+    _wire_name = "ChromaError"
+
+    def code(self) -> int:
+        """Return the HTTP status code of this error."""
+        return self._code
+
+    def message(self) -> str:
+        """Return the text of this error."""
+        return ", ".join(str(arg) for arg in self.args)
+
+    @classmethod
+    def name(cls) -> str:
+        """Return the name of this error on the wire."""
+        return cls._wire_name
+
+
+# --- bad input ------------------------------------------------------------------------------------
+
+
+class InvalidArgumentError(ChromaError, ValueError):
+    """An argument has a value that is not allowed."""
+
+    _wire_name = "InvalidArgumentError"
+
+
+class InvalidArgumentTypeError(InvalidArgumentError, TypeError):
+    """An argument has a type, or for counts a range, that is not allowed."""
+
+
+class InvalidDimensionException(InvalidArgumentError):
+    """A vector has another number of dimensions than the collection."""
+
+    _wire_name = "InvalidDimension"
+
+
+class InvalidUUIDError(InvalidArgumentError):
+    """An identifier of a collection is not a UUID."""
+
+    _wire_name = "InvalidUUID"
+
+
+class InvalidHTTPVersion(ChromaError):
+    """The peer does not speak a supported version of HTTP."""
+
+    _wire_name = "InvalidHTTPVersion"
+
+
+class DuplicateIDError(InvalidArgumentError):
+    """One call names the same record id more than once."""
+
+    _wire_name = "DuplicateID"
+
+
+class IDAlreadyExistsError(InvalidArgumentError):
+    """A record of this id exists already."""
+
+    _code = 409
+    _wire_name = "IDAlreadyExists"
+
+
+class BatchSizeExceededError(InvalidArgumentError):
+    """A request carries more records than the server accepts at once."""
+
+    _code = 413
+    _wire_name = "BatchSizeExceededError"
+
+
+# --- what is there, and what is not ----------------------------------------------------------------
+
+
+class NotFoundError(ChromaError, ValueError):
+    """A tenant, a database or a collection does not exist."""
+
+    _code = 404
+    _wire_name = "NotFoundError"
+
+
+class InvalidCollectionException(NotFoundError):
+    """A collection does not exist."""
+
+    _wire_name = "InvalidCollection"
+
+
+class InternalError(ChromaError):
+    """The database could not do what it was asked, for a reason of its own."""
+
+    _code = 500
+    _wire_name = "InternalError"
+
+
+class UniqueConstraintError(InternalError, ValueError):
+    """A tenant, a database or a collection of this name exists already.
+
+    An :class:`InternalError` too, because that is what embedded clients of 1.x catch here.
+    """
+
+    _code = 409
+    _wire_name = "UniqueConstraintError"
+
+
+# --- who may --------------------------------------------------------------------------------------
+
+
+class ChromaAuthError(ChromaError):
+    """The credentials are missing, wrong, or do not suffice."""
+
+    _code = 403
+    _wire_name = "AuthError"
+
+
+class AuthorizationError(ChromaError):
+    """The operation is not allowed."""
+
+    _code = 401
+    _wire_name = "AuthorizationError"
+
+
+class ResetDisabledError(AuthorizationError, ValueError):
+    """``reset()`` was called without ``allow_reset=True`` in the settings."""
+
+    _code = 403
+
+
+class QuotaError(ChromaError):
+    """A quota is used up."""
+
+    _wire_name = "QuotaError"
+
+
+class RateLimitError(ChromaError):
+    """Too many requests in too short a time."""
+
+    _code = 429
+    _wire_name = "RateLimitError"
+
+
+# --- storage --------------------------------------------------------------------------------------
+
+
+class StorageError(InternalError):
+    """The record store could not read or write."""
+
+
+class StorageFullError(StorageError):
+    """The disk is full; nothing of the call was written."""
+
+
+class StorageLockedError(StorageError):
+    """Another process holds the lock longer than this one was told to wait."""
+
+
+class StorageReadOnlyError(StorageError):
+    """The directory or its files cannot be written."""
+
+
+class StorageFormatError(StorageError, ValueError):
+    """The directory was written by something else, or by a newer version."""
+
+
+class StorageCorruptError(StorageError):
+    """A file of the record store is damaged."""
+
+
+class ClosedClientError(ChromaError, RuntimeError):
+    """A client was used after ``close()``."""
+
+
+# --- embedding ------------------------------------------------------------------------------------
+
+
+class EmbeddingFunctionError(InvalidArgumentError):
+    """An embedding function is missing, another one than the stored one, or gives unusable vectors."""
+
+
+class ModelUnavailableError(ChromaError, RuntimeError):
+    """The files of an embedding model are not here and no source could be reached."""
+
+    _code = 500
+
+
+class VersionMismatchError(ChromaError):
+    """Client and server do not fit together."""
+
+    _code = 500
+    _wire_name = "VersionMismatchError"
