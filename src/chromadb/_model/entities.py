@@ -1,0 +1,83 @@
+"""What the catalog knows: tenants, databases, collections, users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from chromadb._model.configuration import Configuration
+
+
+class _Entity(Mapping[str, Any]):
+    """A value whose attributes can be read as keys too, as callers of 0.x and 1.x do."""
+
+    _keys: tuple[str, ...]
+
+    def __getitem__(self, key: str) -> Any:
+        if key in self._keys:
+            return getattr(self, key)
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
+@dataclass(frozen=True)
+class Tenant(_Entity):
+    """A tenant: a separate set of databases."""
+
+    name: str
+    _keys = ("name",)
+
+
+@dataclass(frozen=True)
+class Database(_Entity):
+    """A database: a separate set of collections of one tenant."""
+
+    id: UUID
+    name: str
+    tenant: str
+    _keys = ("id", "name", "tenant")
+
+
+@dataclass(frozen=True)
+class UserIdentity:
+    """Who a server takes the caller for."""
+
+    user_id: str = ""
+    tenant: str | None = None
+    databases: list[str] | None = None
+    attributes: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where an operation on records goes: a collection of a database of a tenant."""
+
+    tenant: str
+    database: str
+    collection: UUID
+
+
+@dataclass(frozen=True)
+class CollectionInfo:
+    """A collection as the catalog knows it."""
+
+    id: UUID
+    name: str
+    tenant: str
+    database: str
+    configuration: Configuration = field(default_factory=Configuration)
+    metadata: Mapping[str, Any] | None = None
+    dimension: int | None = None
+    """None until the first vector is written."""
+
+    @property
+    def address(self) -> Address:
+        """Where operations on the records of this collection go."""
+        return Address(self.tenant, self.database, self.id)

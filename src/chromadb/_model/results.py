@@ -1,0 +1,70 @@
+"""Results: what a caller wants included, and how it is laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+from chromadb._model.names import describe, shorten
+from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError
+
+FIELDS = ("metadatas", "documents", "distances", "embeddings", "uris", "data")
+"""What can be included, in the order in which `included` names it."""
+
+GET_FIELDS = tuple(field for field in FIELDS if field != "distances")
+GET_DEFAULT = ("metadatas", "documents")
+QUERY_DEFAULT = ("metadatas", "documents", "distances")
+
+
+class IncludeEnum(str, Enum):
+    """Names for `include`, as clients of 0.5 and 0.6 write them; plain strings do as well."""
+
+    documents = "documents"
+    embeddings = "embeddings"
+    metadatas = "metadatas"
+    distances = "distances"
+    uris = "uris"
+    data = "data"
+
+
+def check_include(include: Any, *, query: bool) -> tuple[str, ...]:
+    """Return the fields to include, once each, in a fixed order.
+
+    Raises:
+        InvalidArgumentError: an unknown field, or ``distances`` outside of a query.
+    """
+    allowed = FIELDS if query else GET_FIELDS
+    if isinstance(include, str) or not hasattr(include, "__iter__"):
+        raise InvalidArgumentTypeError(f"Expected include to be a list of {', '.join(allowed)}; got {describe(include)}.")
+    wanted = set()
+    for item in include:
+        name = item.value if isinstance(item, Enum) else item
+        if name not in allowed:
+            hint = " Only a query has distances." if name == "distances" else ""
+            raise InvalidArgumentError(
+                f"Expected items of include to be among {', '.join(allowed)}; got {shorten(name)}.{hint}"
+            )
+        wanted.add(name)
+    return tuple(field for field in allowed if field in wanted)
+
+
+def check_count(value: Any, what: str, *, least: int = 0) -> int | None:
+    """Return a count such as ``limit``; None stays None.
+
+    Raises:
+        InvalidArgumentTypeError: not an int, or less than `least`.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise InvalidArgumentTypeError(f"Expected {what} to be an int, got {describe(value)}.")
+    count = int(value.__index__())
+    if count < least:
+        raise InvalidArgumentTypeError(f"Expected {what} to be an int of at least {least}, got {count}.")
+    return count
+
+
+def pick(wanted: bool, values: Callable[[], Any]) -> Any:
+    """Return ``values()`` if it is wanted, else None."""
+    return values() if wanted else None

@@ -1,0 +1,226 @@
+"""The table of all settings: name, type, default and meaning of each."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta
+
+from chromadb._model.settings_fields import accepted, fields_of, later, used
+
+Port: TypeAlias = Annotated[int, Meta(ge=0, le=65535)]
+Count: TypeAlias = Annotated[int, Meta(ge=1)]
+Size: TypeAlias = Annotated[int, Meta(ge=0)]
+# The upper bound, a day, catches milliseconds and infinity.
+Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=86400)]
+
+OPEN_PATHS = {
+    path: ["GET"]
+    for version in ("/api/v2", "/api/v1")
+    for path in (version, f"{version}/heartbeat", f"{version}/version")
+}
+
+
+class SettingsTable:
+    """One line per setting; from here come attributes and their types, checks, and the table in the docs."""
+
+    is_persistent: bool = used(
+        False, "storage", "Keep the data in `persist_directory`; otherwise in the memory of the process."
+    )
+    persist_directory: str = used(
+        "./chroma", "storage", "The directory of the data, made when it is missing."
+    )
+    allow_reset: bool = used(False, "storage", "Allow `reset()`, which deletes everything.")
+    chroma_synchronous: Literal["full", "normal"] = used(
+        "full",
+        "storage",
+        "`full`: an acknowledged write survives a loss of power. `normal`: it survives the end of the "
+        "process, and writing is faster.",
+    )
+    chroma_busy_timeout_seconds: Seconds = used(
+        30.0, "storage", "How long a writer waits for the lock of another process before it gives up."
+    )
+    chroma_max_open_collections: Count = used(
+        256,
+        "storage",
+        "Collections kept open at once, each with its file handles; the one used least recently is closed.",
+    )
+    chroma_memory_limit_bytes: Size = later(
+        0, "storage", "Memory that open collections may take before idle ones are closed; 0: no limit."
+    )
+
+    chroma_api_impl: str = used(
+        "chromadb.api.segment.SegmentAPI",
+        "client",
+        "What `Client()` opens: `chromadb.api.segment.SegmentAPI` or `chromadb.api.rust.RustBindingsAPI` the "
+        "embedded database, `chromadb.api.fastapi.FastAPI` a connection to a server.",
+    )
+    chroma_server_host: str | None = later(None, "client", "The host, or the URL, of the server.")
+    chroma_server_http_port: Port | None = later(None, "client", "The port of the server.")
+    chroma_server_ssl_enabled: bool | None = later(False, "client", "Speak HTTPS with the server.")
+    chroma_server_ssl_verify: bool | str | None = later(
+        None, "client", "Check the certificate of the server: a boolean, or the path of a CA bundle."
+    )
+    chroma_server_headers: dict[str, str] | None = later(
+        None, "client", "HTTP headers sent with each request."
+    )
+    chroma_server_api_default_path: str = later("/api/v2", "client", "Where the API begins below the host.")
+    chroma_http_keepalive_secs: Seconds | None = later(
+        40.0, "client", "How long an idle connection is kept open; none: without end."
+    )
+    chroma_http_max_connections: Count | None = later(
+        None, "client", "Connections at once; none: any number."
+    )
+    chroma_http_max_keepalive_connections: Count | None = later(
+        None, "client", "Idle connections kept open; none: any number."
+    )
+
+    chroma_client_auth_provider: str | None = later(
+        None,
+        "auth",
+        "How a client proves who it is: `chromadb.auth.token_authn.TokenAuthClientProvider` or "
+        "`chromadb.auth.basic_authn.BasicAuthClientProvider`.",
+    )
+    chroma_client_auth_credentials: str | None = later(
+        None, "auth", "What it proves it with: the token, or `user:password`."
+    )
+    chroma_auth_token_transport_header: Literal["Authorization", "X-Chroma-Token"] | None = later(
+        None, "auth", "The header that carries a token, on both sides; none: `Authorization`."
+    )
+    chroma_server_authn_provider: str | None = later(
+        None,
+        "auth",
+        "How the server finds out who asks: `chromadb.auth.token_authn.TokenAuthenticationServerProvider` or "
+        "`chromadb.auth.basic_authn.BasicAuthenticationServerProvider`; none: everybody may do everything.",
+    )
+    chroma_server_authn_credentials: str | None = later(
+        None, "auth", "The token, or the lines of an htpasswd file (bcrypt)."
+    )
+    chroma_server_authn_credentials_file: str | None = later(
+        None, "auth", "A file with the credentials: htpasswd, or YAML with `users`."
+    )
+    chroma_server_authz_provider: str | None = later(
+        None,
+        "auth",
+        "How the server decides who may do what: "
+        "`chromadb.auth.simple_rbac_authz.SimpleRBACAuthorizationProvider`; none: who is known may do "
+        "everything.",
+    )
+    chroma_server_authz_config: str | None = later(None, "auth", "YAML with `users` and `roles_mapping`.")
+    chroma_server_authz_config_file: str | None = later(None, "auth", "A file with the same.")
+    chroma_server_auth_ignore_paths: dict[str, list[str]] = later(
+        OPEN_PATHS, "auth", "Paths, each with its HTTP methods, that are open to everybody."
+    )
+    chroma_overwrite_singleton_tenant_database_access_from_auth: bool = later(
+        False, "auth", "Take tenant and database from the identity where it may use only one."
+    )
+
+    chroma_server_cors_allow_origins: list[str] = later(
+        [], "server", 'Origins whose pages may call the server from a browser; `["*"]`: all.'
+    )
+    chroma_server_thread_pool_size: Count = later(40, "server", "Threads that work on requests.")
+    chroma_server_nofile: Count | None = later(
+        None, "server", "The limit of open files that the server asks for at its start."
+    )
+
+    chroma_otel_collection_endpoint: str | None = later(
+        "", "observability", "Where OpenTelemetry traces are sent; empty: nowhere."
+    )
+    chroma_otel_service_name: str | None = later("chromadb", "observability", "The service named in traces.")
+    chroma_otel_collection_headers: dict[str, str] = later(
+        {}, "observability", "Headers sent with traces, for keys for instance."
+    )
+    chroma_otel_granularity: str | None = later(None, "observability", "How detailed traces are.")
+    anonymized_telemetry: bool = accepted(
+        True, "observability", "No usage data is ever sent, whatever it says."
+    )
+    chroma_product_telemetry_impl: str = accepted(
+        "chromadb.telemetry.product.posthog.Posthog", "observability", "There is no product telemetry."
+    )
+    chroma_telemetry_impl: str = accepted(
+        "chromadb.telemetry.product.posthog.Posthog", "observability", "There is no product telemetry."
+    )
+
+    migrations: Literal["none", "validate", "apply"] = accepted(
+        "apply", "internals", "Files of our own carry their version and are brought up to date on opening."
+    )
+    migrations_hash_algorithm: Literal["md5", "sha256"] = accepted(
+        "md5", "internals", "There are no hashed migration scripts."
+    )
+    chroma_segment_cache_policy: str | None = accepted(
+        None, "internals", "Collections used least recently are always the first to be closed."
+    )
+    chroma_sysdb_impl: str = accepted(
+        "chromadb.db.impl.sqlite.SqliteDB", "internals", "Parts are not chosen by class names."
+    )
+    chroma_producer_impl: str = accepted(
+        "chromadb.db.impl.sqlite.SqliteDB", "internals", "Parts are not chosen by class names."
+    )
+    chroma_consumer_impl: str = accepted(
+        "chromadb.db.impl.sqlite.SqliteDB", "internals", "Parts are not chosen by class names."
+    )
+    chroma_segment_manager_impl: str = accepted(
+        "chromadb.segment.impl.manager.local.LocalSegmentManager",
+        "internals",
+        "Parts are not chosen by class names.",
+    )
+    chroma_executor_impl: str = accepted(
+        "chromadb.execution.executor.local.LocalExecutor", "internals", "Parts are not chosen by class names."
+    )
+    chroma_quota_enforcer_impl: str = accepted(
+        "chromadb.quota.simple_quota_enforcer.SimpleQuotaEnforcer",
+        "internals",
+        "There are no quotas.",
+    )
+    chroma_rate_limit_enforcer_impl: str = accepted(
+        "chromadb.rate_limit.simple_rate_limit.SimpleRateLimitEnforcer",
+        "internals",
+        "There is no rate limit, as in the default of the published versions.",
+    )
+    chroma_async_rate_limit_enforcer_impl: str = accepted(
+        "chromadb.rate_limit.simple_rate_limit.SimpleAsyncRateLimitEnforcer",
+        "internals",
+        "There is no rate limit, as in the default of the published versions.",
+    )
+
+    chroma_collection_assignment_policy_impl: str = accepted(
+        "chromadb.ingest.impl.simple_policy.SimpleAssignmentPolicy",
+        "distributed",
+        "There is no log to share out.",
+    )
+    chroma_segment_directory_impl: str = accepted(
+        "chromadb.segment.impl.distributed.segment_directory.RendezvousHashSegmentDirectory",
+        "distributed",
+        "There are no query nodes.",
+    )
+    chroma_segment_directory_routing_mode: Literal["node", "id"] = accepted(
+        "id", "distributed", "There are no query nodes."
+    )
+    chroma_memberlist_provider_impl: str = accepted(
+        "chromadb.segment.impl.distributed.segment_directory.CustomResourceMemberlistProvider",
+        "distributed",
+        "There are no query nodes.",
+    )
+    worker_memberlist_name: str = accepted(
+        "query-service-memberlist", "distributed", "There are no query nodes."
+    )
+    chroma_query_replication_factor: Count = accepted(2, "distributed", "There are no query nodes.")
+    chroma_query_request_timeout_seconds: Count = accepted(60, "distributed", "There are no query nodes.")
+    chroma_coordinator_host: str = accepted("localhost", "distributed", "There is no coordinator.")
+    chroma_server_grpc_port: Port | None = accepted(None, "distributed", "There is no coordinator.")
+    chroma_sysdb_request_timeout_seconds: Count = accepted(3, "distributed", "There is no coordinator.")
+    chroma_logservice_host: str = accepted("localhost", "distributed", "There is no log service.")
+    chroma_logservice_port: Port = accepted(50052, "distributed", "There is no log service.")
+    chroma_logservice_request_timeout_seconds: Count = accepted(3, "distributed", "There is no log service.")
+
+    environment: str = accepted("", "legacy", "Nothing depends on it.")
+    tenant_id: str = accepted("default", "legacy", "The tenant is an argument of the client.")
+    topic_namespace: str = accepted("default", "legacy", "There are no topics.")
+    chroma_db_impl: str | None = accepted(
+        None, "legacy", "Chose the storage before 0.4; `duckdb+parquet` and its like are refused."
+    )
+    chroma_quota_provider_impl: str | None = accepted(None, "legacy", "There are no quotas.")
+    chroma_rate_limiting_provider_impl: str | None = accepted(None, "legacy", "There is no rate limit.")
+
+
+SETTINGS = fields_of(SettingsTable)

@@ -1,0 +1,1 @@
+"""Where records are kept: the seam (`base`) and the backends behind it."""

@@ -1,0 +1,153 @@
+"""The storage seam: what the engine asks of a backend, and what every backend guarantees.
+
+A backend answers whole plans. It is handed a selection (ids and a filter) together with what to do with it: read,
+delete, or find the nearest. How it evaluates the filter, whether it has an index, and in which order it does these
+things is its own affair, so that a database server can execute a plan where its data is.
+
+Guarantees, proved for every implementation by ``tests/contract/test_storage.py``:
+
+- **Atomic.** A write happens whole or not at all. When the call returns, it survives the end of the process.
+- **Isolated.** A read sees one state of the collection, that of some moment between its call and its return.
+- **Ordered.** Records have an order: that in which they were first inserted. An update keeps the place; a record
+  that was deleted and added again stands last. Reads and limited deletes follow this order; equally near records too.
+- **Exact.** A filter selects what ``_model.match`` says, no more and no less. Distances returned are computed
+  from the vectors as stored, in float32 precision or better.
+- **Nearest.** A query gives ``min(n, records selected)`` results.
+- **Fixed dimension.** The first vector written fixes the dimension of a collection for good.
+
+Identifiers such as labels or commit numbers stay below the seam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chromadb._model.configuration import HnswConfiguration
+from chromadb._model.entities import Address, CollectionInfo, Database, Tenant
+from chromadb._model.operations import Selection
+from chromadb._model.records import Records
+from chromadb._model.vectors import Matrix
+
+WriteMode = Literal["add", "update", "upsert"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Records that a read found, as columns in parallel; None for a column that was not asked for."""
+
+    ids: list[str]
+    documents: list[str | None] | None = None
+    metadatas: list[dict[str, Any] | None] | None = None
+    uris: list[str | None] | None = None
+    vectors: Matrix | None = None
+    distances: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that an audit found to be wrong."""
+
+    where: str
+    """The file or collection."""
+    what: str
+    repairable: bool = False
+    """Whether opening the collection mends it without a loss."""
+
+
+class CollectionStore(Protocol):
+    """The records of one collection."""
+
+    def write(self, mode: WriteMode, records: Records) -> list[str]:
+        """Write records; return the ids that were ignored: existing ones by "add", missing ones by "update".
+
+        Raises:
+            InvalidDimensionException: the vectors do not fit the collection. Nothing is written.
+        """
+        ...
+
+    def delete(self, selection: Selection, limit: int | None = None) -> int:
+        """Delete the records selected, the first `limit` of them; return how many."""
+        ...
+
+    def get(self, selection: Selection, limit: int | None, offset: int, fields: Sequence[str]) -> Found:
+        """Read the records selected, in order, `limit` of them after the first `offset`."""
+        ...
+
+    def query(self, vectors: Matrix, n: int, selection: Selection, fields: Sequence[str]) -> list[Found]:
+        """Find for each vector the `n` nearest of the records selected, nearest first.
+
+        Raises:
+            InvalidDimensionException: the vectors do not fit the collection.
+        """
+        ...
+
+    def count(self) -> int:
+        """Count the records."""
+        ...
+
+    def dimension(self) -> int | None:
+        """Return the dimension of the vectors, None before the first."""
+        ...
+
+    def check(self) -> list[Finding]:
+        """Audit everything that can be audited."""
+        ...
+
+
+class Backend(Protocol):
+    """A catalog of tenants, databases and collections, and the stores of the collections.
+
+    A missing thing raises NotFoundError (of a collection: InvalidCollectionException), a duplicate UniqueConstraintError.
+    """
+
+    def create_tenant(self, name: str) -> None: ...
+    def get_tenant(self, name: str) -> Tenant: ...
+    def create_database(self, name: str, tenant: str) -> None: ...
+    def get_database(self, name: str, tenant: str) -> Database: ...
+    def list_databases(self, tenant: str, limit: int | None, offset: int) -> list[Database]: ...
+    def delete_database(self, name: str, tenant: str) -> None: ...
+
+    def create_collection(
+        self,
+        tenant: str,
+        database: str,
+        name: str,
+        hnsw: HnswConfiguration,
+        embedding_function: Mapping[str, Any] | None,
+        metadata: Mapping[str, Any] | None,
+        get_or_create: bool,
+    ) -> CollectionInfo: ...
+    def get_collection(self, tenant: str, database: str, name: str) -> CollectionInfo: ...
+    def get_collection_by_id(self, tenant: str, database: str, id: UUID) -> CollectionInfo: ...
+    def list_collections(
+        self, tenant: str, database: str, limit: int | None, offset: int
+    ) -> list[CollectionInfo]: ...
+    def count_collections(self, tenant: str, database: str) -> int: ...
+    def update_collection(self, info: CollectionInfo) -> None:
+        """Store name, metadata and configuration of the collection with the id of `info`."""
+        ...
+
+    def delete_collection(self, tenant: str, database: str, name: str) -> None: ...
+
+    def open(self, address: Address) -> AbstractContextManager[CollectionStore]:
+        """Give the records of a collection, which stay usable until the context ends."""
+        ...
+
+    def reset(self) -> None:
+        """Delete everything; the default tenant and database are there again."""
+        ...
+
+    def check(self) -> list[Finding]:
+        """Audit the catalog and every collection."""
+        ...
+
+    def close(self) -> None:
+        """Release every file. Calling it again does nothing."""
+        ...

@@ -1,0 +1,1 @@
+"""The local backend: SQLite files in a directory, or in memory, with the index beside them."""

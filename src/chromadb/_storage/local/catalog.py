@@ -1,0 +1,231 @@
+"""The catalog: tenants, databases and collections, in ``catalog.sqlite3``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+import apsw
+import msgspec
+
+from chromadb._model.configuration import Configuration, HnswConfiguration, hnsw_from_dict
+from chromadb._model.entities import CollectionInfo, Database, Tenant
+from chromadb._storage.local.database import SqliteDatabase
+from chromadb.errors import InvalidCollectionException, NotFoundError, UniqueConstraintError
+
+_COLUMNS = """
+    SELECT c.id, c.name, d.tenant, d.name, c.metadata, c.hnsw, c.embedding_function
+    FROM collections c JOIN databases d ON d.number = c.database
+"""
+
+
+class Catalog:
+    """Reads and writes the catalog; every call is one transaction."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self.database = database
+
+    # --- tenants and databases --------------------------------------------------------------------
+
+    def create_tenant(self, name: str) -> None:
+        with self.database.write() as sql:
+            if sql.execute("SELECT 1 FROM tenants WHERE name = ?", (name,)).get:
+                raise UniqueConstraintError(f"Tenant {name!r} already exists.")
+            sql.execute("INSERT INTO tenants VALUES (?)", (name,))
+
+    def get_tenant(self, name: str) -> Tenant:
+        with self.database.read() as sql:
+            _check_tenant(sql, name)
+        return Tenant(name)
+
+    def create_database(self, name: str, tenant: str) -> None:
+        with self.database.write() as sql:
+            _check_tenant(sql, tenant)
+            if sql.execute("SELECT 1 FROM databases WHERE tenant = ? AND name = ?", (tenant, name)).get:
+                raise UniqueConstraintError(f"Database {name!r} already exists in tenant {tenant!r}.")
+            sql.execute("INSERT INTO databases (id, tenant, name) VALUES (?, ?, ?)", (str(uuid4()), tenant, name))
+
+    def get_database(self, name: str, tenant: str) -> Database:
+        with self.database.read() as sql:
+            _check_tenant(sql, tenant)
+            row = sql.execute("SELECT id FROM databases WHERE tenant = ? AND name = ?", (tenant, name)).get
+        if row is None:
+            raise _no_database(name, tenant)
+        return Database(UUID(row), name, tenant)
+
+    def list_databases(self, tenant: str, limit: int | None, offset: int) -> list[Database]:
+        with self.database.read() as sql:
+            _check_tenant(sql, tenant)
+            rows = sql.execute(
+                "SELECT id, name FROM databases WHERE tenant = ? ORDER BY number LIMIT ? OFFSET ?",
+                (tenant, _limit(limit), offset),
+            ).fetchall()
+        return [Database(UUID(id), name, tenant) for id, name in rows]
+
+    def delete_database(self, name: str, tenant: str) -> list[UUID]:
+        """Delete a database; return the ids of the collections that went with it."""
+        with self.database.write() as sql:
+            number = _database_number(sql, name, tenant)
+            ids = sql.execute("SELECT id FROM collections WHERE database = ?", (number,)).fetchall()
+            sql.execute("DELETE FROM databases WHERE number = ?", (number,))
+        return [UUID(id) for (id,) in ids]
+
+    # --- collections ------------------------------------------------------------------------------
+
+    def create_collection(
+        self,
+        tenant: str,
+        database: str,
+        name: str,
+        hnsw: HnswConfiguration,
+        embedding_function: Mapping[str, Any] | None,
+        metadata: Mapping[str, Any] | None,
+        get_or_create: bool,
+    ) -> CollectionInfo:
+        if get_or_create:
+            # Usually it is there, and reading waits for no writer.
+            try:
+                return self.get_collection(tenant, database, name)
+            except InvalidCollectionException:
+                pass
+        info = CollectionInfo(uuid4(), name, tenant, database, Configuration(hnsw, embedding_function), metadata)
+        with self.database.write() as sql:
+            number = _database_number(sql, database, tenant)
+            row = sql.execute(f"{_COLUMNS} WHERE c.database = ? AND c.name = ?", (number, name)).fetchone()
+            if row is not None:
+                if get_or_create:
+                    return _info(row)
+                raise UniqueConstraintError(
+                    f"Collection {name!r} already exists. Use get_or_create_collection() to take it as it is."
+                )
+            sql.execute(
+                "INSERT INTO collections (id, database, name, metadata, hnsw, embedding_function) VALUES (?, ?, ?, ?, ?, ?)",
+                (str(info.id), number, name, *_encode(info)),
+            )
+        return info
+
+    def get_collection(self, tenant: str, database: str, name: str) -> CollectionInfo:
+        with self.database.read() as sql:
+            row = sql.execute(
+                f"{_COLUMNS} WHERE d.tenant = ? AND d.name = ? AND c.name = ?", (tenant, database, name)
+            ).fetchone()
+            if row is None:
+                _database_number(sql, database, tenant)
+        if row is None:
+            raise InvalidCollectionException(
+                f"Collection {name!r} does not exist in database {database!r} of tenant {tenant!r}."
+            )
+        return _info(row)
+
+    def get_collection_by_id(self, tenant: str, database: str, id: UUID) -> CollectionInfo:
+        with self.database.read() as sql:
+            row = sql.execute(
+                f"{_COLUMNS} WHERE c.id = ? AND d.tenant = ? AND d.name = ?", (str(id), tenant, database)
+            ).fetchone()
+        if row is None:
+            raise InvalidCollectionException(
+                f"Collection {id} does not exist in database {database!r} of tenant {tenant!r}. It may have been deleted."
+            )
+        return _info(row)
+
+    def list_collections(self, tenant: str, database: str, limit: int | None, offset: int) -> list[CollectionInfo]:
+        with self.database.read() as sql:
+            number = _database_number(sql, database, tenant)
+            rows = sql.execute(
+                f"{_COLUMNS} WHERE c.database = ? ORDER BY c.number LIMIT ? OFFSET ?", (number, _limit(limit), offset)
+            ).fetchall()
+        return [_info(row) for row in rows]
+
+    def count_collections(self, tenant: str, database: str) -> int:
+        with self.database.read() as sql:
+            number = _database_number(sql, database, tenant)
+            return int(sql.execute("SELECT count(*) FROM collections WHERE database = ?", (number,)).get)
+
+    def update_collection(self, info: CollectionInfo) -> None:
+        with self.database.write() as sql:
+            number = _database_number(sql, info.database, info.tenant)
+            taken = sql.execute(
+                "SELECT 1 FROM collections WHERE database = ? AND name = ? AND id <> ?", (number, info.name, str(info.id))
+            ).get
+            if taken:
+                raise UniqueConstraintError(f"Collection {info.name!r} already exists. Choose another name.")
+            sql.execute(
+                "UPDATE collections SET name = ?, metadata = ?, hnsw = ?, embedding_function = ? WHERE id = ? AND database = ?",
+                (info.name, *_encode(info), str(info.id), number),
+            )
+            if not sql.changes():
+                raise InvalidCollectionException(f"Collection {info.name!r} does not exist any more.")
+
+    def delete_collection(self, tenant: str, database: str, name: str) -> UUID:
+        """Delete a collection; return its id."""
+        with self.database.write() as sql:
+            number = _database_number(sql, database, tenant)
+            id = sql.execute("SELECT id FROM collections WHERE database = ? AND name = ?", (number, name)).get
+            if id is None:
+                raise InvalidCollectionException(
+                    f"Collection {name!r} does not exist in database {database!r} of tenant {tenant!r}."
+                )
+            sql.execute("DELETE FROM collections WHERE id = ?", (id,))
+        return UUID(id)
+
+    def collection_ids(self) -> set[UUID]:
+        """Return the ids of all collections of all tenants."""
+        with self.database.read() as sql:
+            return {UUID(id) for (id,) in sql.execute("SELECT id FROM collections")}
+
+    def clear(self) -> set[UUID]:
+        """Delete everything but the default tenant and database; return the ids of the collections that went."""
+        with self.database.write() as sql:
+            ids = {UUID(id) for (id,) in sql.execute("SELECT id FROM collections")}
+            sql.execute(
+                "DELETE FROM collections; DELETE FROM databases WHERE (tenant, name) <> ('default_tenant', 'default_database'); "
+                "DELETE FROM tenants WHERE name <> 'default_tenant'"
+            )
+            # The default database can have been deleted before.
+            sql.execute("INSERT OR IGNORE INTO tenants VALUES ('default_tenant')")
+            sql.execute(
+                "INSERT OR IGNORE INTO databases (id, tenant, name) "
+                "VALUES ('00000000-0000-0000-0000-000000000000', 'default_tenant', 'default_database')"
+            )
+        return ids
+
+
+def _check_tenant(sql: apsw.Connection, name: str) -> None:
+    if not sql.execute("SELECT 1 FROM tenants WHERE name = ?", (name,)).get:
+        raise NotFoundError(f"Tenant {name!r} does not exist. AdminClient.create_tenant() makes one.")
+
+
+def _database_number(sql: apsw.Connection, name: str, tenant: str) -> int:
+    number = sql.execute("SELECT number FROM databases WHERE tenant = ? AND name = ?", (tenant, name)).get
+    if number is None:
+        _check_tenant(sql, tenant)
+        raise _no_database(name, tenant)
+    return int(number)
+
+
+def _no_database(name: str, tenant: str) -> NotFoundError:
+    return NotFoundError(
+        f"Database {name!r} does not exist in tenant {tenant!r}. AdminClient.create_database() makes one."
+    )
+
+
+def _limit(limit: int | None) -> int:
+    return -1 if limit is None else limit
+
+
+def _encode(info: CollectionInfo) -> tuple[str | None, str, str | None]:
+    def encode(value: Any) -> str | None:
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    return encode(info.metadata), encode(info.configuration.hnsw) or "", encode(info.configuration.embedding_function)
+
+
+def _info(row: tuple[Any, ...]) -> CollectionInfo:
+    id, name, tenant, database, metadata, hnsw, function = row
+    configuration = Configuration(
+        hnsw_from_dict(msgspec.json.decode(hnsw)), msgspec.json.decode(function) if function else None
+    )
+    return CollectionInfo(
+        UUID(id), name, tenant, database, configuration, msgspec.json.decode(metadata) if metadata else None
+    )

@@ -1,0 +1,67 @@
+"""From the errors of SQLite and the file system to ours, which say what to do."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import apsw
+
+from chromadb.errors import (
+    StorageCorruptError,
+    StorageError,
+    StorageFullError,
+    StorageLockedError,
+    StorageReadOnlyError,
+)
+
+
+@contextmanager
+def explained(name: str) -> Iterator[None]:
+    """Translate errors of SQLite and of the file system about the file `name`."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise _explain_sqlite(name, error) from error
+    except OSError as error:
+        raise explain_os(name, error) from error
+
+
+def explain_os(name: str, error: OSError) -> StorageError:
+    """Return our error for one of the file system."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFullError(f"No space left on the disk of {name}. Free some and try again. Nothing was written.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StorageReadOnlyError(
+            f"{name} cannot be written: {error.strerror}. Give this user write permission, or choose another path."
+        )
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return StorageError(
+            f"Too many open files, so {name} cannot be opened. Raise the limit (ulimit -n) or lower "
+            "chroma_max_open_collections."
+        )
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return StorageError(f"{name} cannot be made: a file stands where a directory is needed. Choose another path.")
+    return StorageError(f"{name} cannot be used: {error.strerror or error}.")
+
+
+def _explain_sqlite(name: str, error: apsw.Error) -> StorageError:
+    if isinstance(error, apsw.FullError):
+        return StorageFullError(f"No space left on the disk of {name}. Free some and try again. Nothing was written.")
+    if isinstance(error, (apsw.BusyError, apsw.LockedError)):
+        return StorageLockedError(
+            f"Another process holds the lock of {name} for too long. Wait for it, or raise chroma_busy_timeout_seconds. "
+            "Nothing was written."
+        )
+    if isinstance(error, (apsw.ReadOnlyError, apsw.PermissionsError)):
+        return StorageReadOnlyError(
+            f"{name} cannot be written. Give this user write permission to the file and its directory. Nothing was written."
+        )
+    if isinstance(error, apsw.CantOpenError):
+        return StorageReadOnlyError(
+            f"{name} cannot be opened or made ({error}). Check that its directory exists and that this user may write there."
+        )
+    if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
+        return StorageCorruptError(f"{name} is damaged ({error}). Restore it from a backup; other collections are not affected.")
+    return StorageError(f"{name}: SQLite says {error}.")

@@ -1,0 +1,310 @@
+"""The record store of one collection, in ``records.sqlite3``: SQL and nothing else.
+
+Every function works on a connection inside a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import apsw
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from chromadb._model.metadata import merge_metadata
+from chromadb._model.records import Records
+from chromadb._model.vectors import Matrix
+from chromadb._storage.base import WriteMode
+from chromadb.errors import InvalidDimensionException, StorageCorruptError
+
+Labels = NDArray[np.int64]
+
+BATCH = 4096
+"""Rows fetched at a time."""
+
+CHANGES_KEPT = 10_000
+"""How many changes are kept at least, for indexes that follow; beyond it, as many as there are records."""
+
+encode_json = msgspec.json.Encoder().encode
+decode_json = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+@dataclass(frozen=True)
+class State:
+    """The row of the table ``state``."""
+
+    commit_no: int
+    next_label: int
+    live: int
+    dimension: int | None
+    changes_from: int
+
+
+def read_state(sql: apsw.Connection) -> State:
+    """Return the state at this transaction."""
+    row = sql.execute("SELECT commit_no, next_label, live, dimension, changes_from FROM state").fetchone()
+    if row is None:
+        raise StorageCorruptError(f"{sql.filename} is damaged: the table 'state' is empty.")
+    return State(*row)
+
+
+def check_dimension(vectors: Matrix | None, dimension: int | None) -> None:
+    """Raise if vectors do not fit a collection of this dimension.
+
+    Raises:
+        InvalidDimensionException: both numbers.
+    """
+    if vectors is not None and dimension is not None and vectors.shape[1] != dimension:
+        raise InvalidDimensionException(
+            f"Expected vectors of dimension {dimension}, which the first vectors of this collection fixed; got "
+            f"{vectors.shape[1]}. Was another embedding function used?"
+        )
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def write(sql: apsw.Connection, mode: WriteMode, records: Records) -> list[str]:
+    """Write records; return the ids that were ignored."""
+    state = read_state(sql)
+    check_dimension(records.vectors, state.dimension)
+    existing = find_labels(sql, records.ids)
+    new = [row for row, id in enumerate(records.ids) if id not in existing]
+    ignored: list[str] = []
+    changed = 0
+    if mode == "update":
+        ignored = [records.ids[row] for row in new]
+        new = []
+    elif new:
+        _insert(sql, records, new, state.next_label)
+    if mode == "add":
+        ignored = list(existing)
+    elif existing:
+        _update(sql, records, existing)
+        _log_changes(sql, state, existing.values())
+        changed = len(existing)
+    if new or changed:
+        dimension = state.dimension
+        if dimension is None and records.vectors is not None:
+            dimension = records.vectors.shape[1]
+        _advance(sql, state, inserted=len(new), live=len(new), dimension=dimension)
+    return ignored
+
+
+def delete(sql: apsw.Connection, labels: Labels) -> int:
+    """Delete the records of these labels; return how many."""
+    if len(labels) == 0:
+        return 0
+    state = read_state(sql)
+    bound = (apsw.carray(labels),)
+    sql.execute("DELETE FROM records WHERE label IN carray(?)", bound)
+    deleted = sql.changes()
+    sql.execute("DELETE FROM vectors WHERE label IN carray(?)", bound)
+    _log_changes(sql, state, labels.tolist())
+    _advance(sql, state, live=-deleted, dimension=state.dimension)
+    return deleted
+
+
+def _insert(sql: apsw.Connection, records: Records, rows: list[int], label: int) -> None:
+    documents, uris, metadatas = records.documents, records.uris, records.metadatas
+
+    def columns() -> Iterator[tuple[Any, ...]]:
+        for place, row in enumerate(rows, label):
+            metadata = metadatas[row] if metadatas else None
+            yield (
+                place,
+                records.ids[row],
+                documents[row] if documents else None,
+                uris[row] if uris else None,
+                _encode_metadata(merge_metadata(None, metadata)),
+            )
+
+    sql.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", columns())
+    _write_vectors(sql, "INSERT INTO vectors VALUES (?, ?)", records, {row: place for place, row in enumerate(rows, label)})
+
+
+def _update(sql: apsw.Connection, records: Records, existing: dict[str, int]) -> None:
+    labels = {row: existing[id] for row, id in enumerate(records.ids) if id in existing}
+    _write_vectors(sql, "REPLACE INTO vectors VALUES (?, ?)", records, labels)
+    # A record of another modality than before loses what the former one was made from.
+    if records.modality in ("image", "uri"):
+        sql.executemany("UPDATE records SET document = NULL WHERE label = ?", ((label,) for label in labels.values()))
+    if records.modality == "image":
+        sql.executemany("UPDATE records SET uri = NULL WHERE label = ?", ((label,) for label in labels.values()))
+    if records.modality == "document":
+        sql.executemany(
+            "UPDATE records SET uri = NULL WHERE label = ? AND document IS NULL", ((label,) for label in labels.values())
+        )
+    for column, values in (("document", records.documents), ("uri", records.uris)):
+        if values:
+            sql.executemany(
+                f"UPDATE records SET {column} = ? WHERE label = ?",
+                ((values[row], label) for row, label in labels.items() if values[row] is not None),
+            )
+    metadatas = records.metadatas
+    if metadatas:
+        stored = dict(_each(sql, "SELECT label, metadata FROM records WHERE label IN carray(?)", labels.values()))
+        sql.executemany(
+            "UPDATE records SET metadata = ? WHERE label = ?",
+            (
+                (_encode_metadata(merge_metadata(_decode_metadata(stored[label]), metadatas[row])), label)
+                for row, label in labels.items()
+                if metadatas[row] is not None
+            ),
+        )
+
+
+def _write_vectors(sql: apsw.Connection, statement: str, records: Records, labels: dict[int, int]) -> None:
+    if records.vectors is None:
+        return
+    vectors = np.ascontiguousarray(records.vectors, dtype="<f4")
+    width = vectors.shape[1] * 4
+    data = memoryview(vectors).cast("B")
+    sql.executemany(
+        statement,
+        (
+            (labels[row], data[place * width : (place + 1) * width])
+            for place, row in enumerate(records.vector_rows)
+            if row in labels
+        ),
+    )
+
+
+def _advance(
+    sql: apsw.Connection, state: State, *, inserted: int = 0, live: int = 0, dimension: int | None = None
+) -> None:
+    sql.execute(
+        "UPDATE state SET commit_no = ?, next_label = ?, live = ?, dimension = ?",
+        (state.commit_no + 1, state.next_label + inserted, state.live + live, dimension),
+    )
+
+
+def _log_changes(sql: apsw.Connection, state: State, labels: Iterable[int]) -> None:
+    commit_no = state.commit_no + 1
+    sql.executemany("INSERT INTO changes VALUES (?, ?)", ((commit_no, label) for label in labels))
+    kept = max(CHANGES_KEPT, state.live)
+    # Counting is cheap: the table never holds many more than `kept` short rows, and only updates and deletes come here.
+    if sql.execute("SELECT count(*) FROM changes").get > 2 * kept:
+        until = sql.execute(
+            "SELECT commit_no FROM changes ORDER BY commit_no DESC LIMIT 1 OFFSET ?", (kept,)
+        ).get
+        sql.execute("DELETE FROM changes WHERE commit_no <= ?", (until,))
+        sql.execute("UPDATE state SET changes_from = ?", (until,))
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def find_labels(sql: apsw.Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Return the labels of those ids that exist."""
+    # carray() takes no text with NUL, so these few are looked up one by one.
+    plain = tuple(id for id in ids if "\0" not in id)
+    found = dict(sql.execute("SELECT id, label FROM records WHERE id IN carray(?)", (apsw.carray(plain),))) if plain else {}
+    if len(plain) < len(ids):
+        for id in ids:
+            if "\0" in id:
+                found.update(sql.execute("SELECT id, label FROM records WHERE id = ?", (id,)))
+    return found
+
+
+def list_labels(sql: apsw.Connection, first: int = 0) -> Labels:
+    """Return all labels from `first` on, ascending."""
+    if first:
+        rows = sql.execute("SELECT label FROM records WHERE label >= ?", (first,))
+    else:
+        # Without an order SQLite reads the labels off the index of ids, the smallest thing that has them.
+        rows = sql.execute("SELECT label FROM records")
+    return np.sort(np.fromiter((label for (label,) in rows), dtype=np.int64))
+
+
+def page_labels(sql: apsw.Connection, limit: int | None, offset: int) -> Labels:
+    """Return `limit` labels after the first `offset`, ascending."""
+    rows = sql.execute(
+        "SELECT label FROM records ORDER BY label LIMIT ? OFFSET ?", (-1 if limit is None else limit, offset)
+    )
+    return np.fromiter((label for (label,) in rows), dtype=np.int64)
+
+
+def changed_labels(sql: apsw.Connection, after: int) -> Labels:
+    """Return the labels that commits later than `after` updated or deleted, ascending."""
+    rows = sql.execute("SELECT DISTINCT label FROM changes WHERE commit_no > ?", (after,))
+    return np.sort(np.fromiter((label for (label,) in rows), dtype=np.int64))
+
+
+def read_columns(sql: apsw.Connection, labels: Labels, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Return `columns` of the table records for each label, in the order of `labels`."""
+    statement = f"SELECT label, {', '.join(columns)} FROM records WHERE label IN carray(?)"
+    rows = {row[0]: row[1:] for row in _each(sql, statement, labels)}
+    try:
+        return [rows[label] for label in labels.tolist()]
+    except KeyError as error:
+        raise StorageCorruptError(f"{sql.filename} is damaged: the record of label {error} is missing.") from None
+
+
+def scan_column(sql: apsw.Connection, column: str) -> Iterator[tuple[int, Any]]:
+    """Yield label and value of one column for every record that has one."""
+    yield from sql.execute(f"SELECT label, {column} FROM records WHERE {column} IS NOT NULL")
+
+
+def labels_containing(sql: apsw.Connection, text: str) -> Labels:
+    """Return the labels of the documents in which `text` occurs."""
+    rows = sql.execute("SELECT label FROM records WHERE instr(document, ?) > 0", (text,))
+    return np.fromiter((label for (label,) in rows), dtype=np.int64)
+
+
+def read_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> Matrix:
+    """Return the vectors of `labels`, in their order, shape (len(labels), dimension)."""
+    matrix = np.empty((len(labels), dimension), dtype=np.float32)
+    statement = "SELECT label, vector FROM vectors WHERE label IN carray(?)"
+    for start in range(0, len(labels), BATCH):
+        part = labels[start : start + BATCH]
+        rows = sql.execute(statement, (apsw.carray(part),)).fetchall()
+        if len(rows) != len(part):
+            raise _missing_vectors(sql, len(part) - len(rows))
+        if not np.array_equal(part, [label for label, _ in rows]):
+            found = dict(rows)
+            rows = [(label, found[label]) for label in part.tolist()]
+        _fill(sql, matrix[start : start + len(part)], rows)
+    return matrix
+
+
+def scan_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> Iterator[Matrix]:
+    """Yield the vectors of all records in order, `BATCH` at a time; `labels` are all labels, ascending."""
+    cursor = sql.execute("SELECT label, vector FROM vectors ORDER BY label")
+    for start in range(0, len(labels), BATCH):
+        part = labels[start : start + BATCH]
+        rows = list(islice(cursor, len(part)))
+        if len(rows) != len(part) or not np.array_equal(part, [label for label, _ in rows]):
+            raise _missing_vectors(sql, 1)
+        matrix = np.empty((len(part), dimension), dtype=np.float32)
+        _fill(sql, matrix, rows)
+        yield matrix
+
+
+def _fill(sql: apsw.Connection, matrix: Matrix, rows: list[tuple[int, bytes]]) -> None:
+    data = b"".join([vector for _, vector in rows])
+    if len(data) != matrix.nbytes:
+        raise StorageCorruptError(f"{sql.filename} is damaged: a vector does not have {matrix.shape[1]} dimensions.")
+    matrix[:] = np.frombuffer(data, dtype="<f4").reshape(matrix.shape)
+
+
+def _missing_vectors(sql: apsw.Connection, count: int) -> StorageCorruptError:
+    return StorageCorruptError(f"{sql.filename} is damaged: records and vectors do not belong together ({count} missing).")
+
+
+def _each(sql: apsw.Connection, statement: str, labels: Iterable[int] | Labels) -> Iterator[tuple[Any, ...]]:
+    array = labels if isinstance(labels, np.ndarray) else np.fromiter(labels, dtype=np.int64)
+    for start in range(0, len(array), BATCH):
+        yield from sql.execute(statement, (apsw.carray(array[start : start + BATCH]),))
+
+
+def _encode_metadata(metadata: dict[str, Any] | None) -> str | None:
+    return None if metadata is None else encode_json(metadata).decode()
+
+
+def _decode_metadata(text: str | None) -> dict[str, Any] | None:
+    return None if text is None else decode_json(text)
