@@ -22,10 +22,11 @@ Values: TypeAlias = dict[str, Any]
 class Settings(SettingsTable):
     """Everything that can be configured, each setting an attribute that can be read and assigned.
 
-    A value is looked for among the keyword arguments, then in the process environment, then in a file ``.env``
-    in the working directory, then it is the default. In the latter two a setting is named like the attribute,
-    in any case (``CHROMA_SERVER_HOST``), lists and mappings are written in JSON, and an empty value counts as
-    absent; as an argument an empty string stands for the default. Text is converted to the type of the setting.
+    A value is looked for among the keyword arguments, then in the process environment, then in a file
+    ``.env`` in the working directory, then it is the default. In the latter two a setting is named like the
+    attribute, in any case (``CHROMA_SERVER_HOST``), lists and mappings are written in JSON, and an empty
+    value counts as absent; as an argument an empty string stands for the default. Text is converted to the
+    type of the setting.
 
     A keyword or attribute that is no setting has no effect but a :class:`UserWarning`.
 

@@ -1,4 +1,4 @@
-"""Fields of :class:`~chromadb._model.settings.Settings`: what a setting may be, and how text becomes its value."""
+"""Fields of the table of settings: what a setting may be, and how text becomes its value."""
 
 from __future__ import annotations
 

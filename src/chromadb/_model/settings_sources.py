@@ -116,9 +116,9 @@ def refuse_storage_before_0_4(value: str | None, source: str) -> None:
     if value is not None and any(part in value.lower() for part in _STORAGE_BEFORE_0_4):
         raise InvalidArgumentError(
             f"Got chroma_db_impl={value!r} ({source}): the storage of releases before 0.4, which is neither "
-            f"read nor written here. Leave chroma_db_impl out and open chromadb.PersistentClient(path=...) on "
-            f"a new directory. To keep old data, read it with the release that wrote it and add the records "
-            f"again, or convert it with chroma-migrate first."
+            f"read nor written here. Leave chroma_db_impl out and open chromadb.PersistentClient(path=...) "
+            f"on a new directory. To keep old data, read it with the release that wrote it and add the "
+            f"records again, or convert it with chroma-migrate first."
         )
 
 
