@@ -5,7 +5,7 @@ Every function works on a connection inside a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -42,11 +42,12 @@ class State:
     live: int
     dimension: int | None
     changes_from: int
+    changes_kept: int
 
 
 def read_state(sql: apsw.Connection) -> State:
     """Return the state at this transaction."""
-    row = sql.execute("SELECT commit_no, next_label, live, dimension, changes_from FROM state").fetchone()
+    row = sql.execute("SELECT commit_no, next_label, live, dimension, changes_from, changes_kept FROM state").fetchone()
     if row is None:
         raise StorageCorruptError(f"{sql.filename} is damaged: the table 'state' is empty.")
     return State(*row)
@@ -147,11 +148,11 @@ def _update(sql: apsw.Connection, records: Records, existing: dict[str, int]) ->
             )
     metadatas = records.metadatas
     if metadatas:
-        stored = dict(_each(sql, "SELECT label, metadata FROM records WHERE label IN carray(?)", labels.values()))
+        stored = dict(each(sql, "SELECT label, metadata FROM records WHERE label IN carray(?)", labels.values()))
         sql.executemany(
             "UPDATE records SET metadata = ? WHERE label = ?",
             (
-                (_encode_metadata(merge_metadata(_decode_metadata(stored[label]), metadatas[row])), label)
+                (_encode_metadata(merge_metadata(decode_metadata(stored[label]), metadatas[row])), label)
                 for row, label in labels.items()
                 if metadatas[row] is not None
             ),
@@ -183,17 +184,18 @@ def _advance(
     )
 
 
-def _log_changes(sql: apsw.Connection, state: State, labels: Iterable[int]) -> None:
+def _log_changes(sql: apsw.Connection, state: State, labels: Collection[int]) -> None:
     commit_no = state.commit_no + 1
     sql.executemany("INSERT INTO changes VALUES (?, ?)", ((commit_no, label) for label in labels))
+    total = state.changes_kept + len(labels)
     kept = max(CHANGES_KEPT, state.live)
-    # Counting is cheap: the table never holds many more than `kept` short rows, and only updates and deletes come here.
-    if sql.execute("SELECT count(*) FROM changes").get > 2 * kept:
-        until = sql.execute(
-            "SELECT commit_no FROM changes ORDER BY commit_no DESC LIMIT 1 OFFSET ?", (kept,)
-        ).get
+    if total > 2 * kept:
+        # An index that is further behind than that is quicker built anew.
+        until = sql.execute("SELECT commit_no FROM changes ORDER BY commit_no DESC LIMIT 1 OFFSET ?", (kept,)).get
         sql.execute("DELETE FROM changes WHERE commit_no <= ?", (until,))
+        total -= sql.changes()
         sql.execute("UPDATE state SET changes_from = ?", (until,))
+    sql.execute("UPDATE state SET changes_kept = ?", (total,))
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -238,7 +240,7 @@ def changed_labels(sql: apsw.Connection, after: int) -> Labels:
 def read_columns(sql: apsw.Connection, labels: Labels, columns: Sequence[str]) -> list[tuple[Any, ...]]:
     """Return `columns` of the table records for each label, in the order of `labels`."""
     statement = f"SELECT label, {', '.join(columns)} FROM records WHERE label IN carray(?)"
-    rows = {row[0]: row[1:] for row in _each(sql, statement, labels)}
+    rows = {row[0]: row[1:] for row in each(sql, statement, labels)}
     try:
         return [rows[label] for label in labels.tolist()]
     except KeyError as error:
@@ -296,7 +298,7 @@ def _missing_vectors(sql: apsw.Connection, count: int) -> StorageCorruptError:
     return StorageCorruptError(f"{sql.filename} is damaged: records and vectors do not belong together ({count} missing).")
 
 
-def _each(sql: apsw.Connection, statement: str, labels: Iterable[int] | Labels) -> Iterator[tuple[Any, ...]]:
+def each(sql: apsw.Connection, statement: str, labels: Iterable[int] | Labels) -> Iterator[tuple[Any, ...]]:
     array = labels if isinstance(labels, np.ndarray) else np.fromiter(labels, dtype=np.int64)
     for start in range(0, len(array), BATCH):
         yield from sql.execute(statement, (apsw.carray(array[start : start + BATCH]),))
@@ -306,5 +308,5 @@ def _encode_metadata(metadata: dict[str, Any] | None) -> str | None:
     return None if metadata is None else encode_json(metadata).decode()
 
 
-def _decode_metadata(text: str | None) -> dict[str, Any] | None:
+def decode_metadata(text: str | None) -> dict[str, Any] | None:
     return None if text is None else decode_json(text)

@@ -5,9 +5,10 @@ CREATE TABLE state (
     next_label   INTEGER NOT NULL,  -- labels are never used twice
     live         INTEGER NOT NULL,  -- how many records there are
     dimension    INTEGER,           -- of every vector; fixed by the first
-    changes_from INTEGER NOT NULL   -- `changes` is complete for every commit after this one
+    changes_from INTEGER NOT NULL,  -- `changes` is complete for every commit after this one
+    changes_kept INTEGER NOT NULL   -- how many rows `changes` has
 ) STRICT;
-INSERT INTO state VALUES (1, 0, 1, 0, NULL, 0);
+INSERT INTO state VALUES (1, 0, 1, 0, NULL, 0, 0);
 
 -- The label of a record is its place in the order of insertion.
 CREATE TABLE records (

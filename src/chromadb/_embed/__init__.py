@@ -1,0 +1,1 @@
+"""Embedding functions: the protocol, the registry, the default model and the providers."""

@@ -1,0 +1,221 @@
+"""The default model in memory: texts in, unit vectors out."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chromadb._embed.model_files import ModelFiles
+from chromadb._embed.safetensors import read_float32
+from chromadb.errors import EmbeddingFunctionError, ModelUnavailableError
+
+if TYPE_CHECKING:
+    import onnxruntime
+    import tokenizers
+
+DIMENSION = 384
+MAX_TOKENS = 256
+
+_CPU = "CPUExecutionProvider"
+# Texts that are sorted by length together; bounds the memory that their tokens take.
+_WINDOW = 4096
+# Padded tokens of one run. Measured on 2 cores, tokens/s: 15.2k at 4 x 256, 13.4k at 8 x 256, 11.3k at 16 x 256 and
+# 14.1k at 128 x 12: beyond this the intermediate results leave the cache.
+_BATCH_TOKENS = 2048
+_BATCH_TEXTS = 128
+# Characters that are tokenized before a longer text is looked at as a whole: 256 tokens are some 1,200.
+_PREFIX = 8192
+# Seconds after which a progress bar appears.
+_PROGRESS_DELAY = 5.0
+
+
+class MiniLM:
+    """all-MiniLM-L6-v2 on onnxruntime. Safe to use from several threads."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, tokenizer: tokenizers.Tokenizer) -> None:
+        self._session = session
+        self._tokenizer = tokenizer
+        self._input_types = {
+            value.name: np.dtype(np.int64 if "int64" in value.type else np.int32)
+            for value in session.get_inputs()
+        }
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return unit vectors, float32 of shape ``(len(texts), 384)``, in the order of ``texts``."""
+        from tqdm import tqdm
+
+        vectors = np.empty((len(texts), DIMENSION), dtype=np.float32)
+        # disable=None: shown on a terminal only.
+        with tqdm(
+            total=len(texts), desc="Embedding", unit="doc", delay=_PROGRESS_DELAY, disable=None, leave=False
+        ) as progress:
+            for start in range(0, len(texts), _WINDOW):
+                tokens = [self._tokens(text) for text in texts[start : start + _WINDOW]]
+                for rows in batches([len(row) for row in tokens]):
+                    vectors[start + np.array(rows)] = self._run([tokens[row] for row in rows])
+                    progress.update(len(rows))
+        return vectors
+
+    def _tokens(self, text: str) -> NDArray[np.int32]:
+        # One text at a time: encode_batch keeps threads that a forked child would have to do without,
+        # and tokenizing is some 2 % of the work.
+        if len(text) > _PREFIX:
+            prefix = text[:_PREFIX]
+            encoding = self._tokenizer.encode(prefix)
+            # The tokens of the prefix are those of the text where they end before its last, cut word.
+            if encoding.overflowing and any(map(str.isspace, prefix[encoding.offsets[-2][1] :])):
+                return np.array(encoding.ids, dtype=np.int32)
+        return np.array(self._tokenizer.encode(text).ids, dtype=np.int32)
+
+    def _run(self, tokens: list[NDArray[np.int32]]) -> NDArray[np.float32]:
+        shape = (len(tokens), max(len(row) for row in tokens))
+        input_ids, attention_mask = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.int32)
+        for position, row in enumerate(tokens):
+            input_ids[position, : len(row)] = row
+            attention_mask[position, : len(row)] = 1
+        values = {"input_ids": input_ids, "attention_mask": attention_mask}
+        feeds = {
+            name: values.get(name, np.zeros(shape, dtype=np.int32)).astype(dtype, copy=False)
+            for name, dtype in self._input_types.items()
+        }
+        output: NDArray[np.float32] = np.asarray(self._session.run(None, feeds)[0])
+        return _pooled(output, attention_mask) if output.ndim == 3 else output
+
+
+def _pooled(hidden: NDArray[np.float32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return the normalised sum over the tokens of each text; the mean has the same direction."""
+    total = np.einsum("nth,nt->nh", hidden, mask.astype(np.float32))
+    unit: NDArray[np.float32] = total / np.linalg.norm(total, axis=1, keepdims=True)
+    return unit
+
+
+def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the positions of texts that are run together, longest first, so that little is padding."""
+    order = sorted(range(len(lengths)), key=lambda position: -lengths[position])
+    start = 0
+    while start < len(order):
+        count = min(_BATCH_TEXTS, max(1, _BATCH_TOKENS // max(1, lengths[order[start]])))
+        yield order[start : start + count]
+        start += count
+
+
+# --- loading ----------------------------------------------------------------------------------------
+
+
+_lock = threading.Lock()
+_loaded: dict[tuple[str, tuple[str, ...]], MiniLM] = {}
+_inherited: list[MiniLM] = []
+
+
+def shared(cache: Path, providers: Sequence[str], locate: Callable[[Path], ModelFiles]) -> MiniLM:
+    """Return the model of a cache folder, loaded once per process, folder and list of providers.
+
+    ``locate`` finds the files when they are needed. A forked child loads its own.
+    Errors: :class:`ModelUnavailableError`, :class:`EmbeddingFunctionError` for an unknown provider.
+    """
+    key = (str(cache), tuple(providers))
+    model = _loaded.get(key)
+    if model is None:
+        with _lock:
+            model = _loaded.get(key)
+            if model is None:
+                checked = check_providers(providers)
+                model = _loaded[key] = load(locate(cache), checked)
+    return model
+
+
+def _forget_after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+    # The threads of these sessions stayed in the parent: they cannot run here, nor be ended.
+    for model in _loaded.values():
+        _keep_for_ever(model)
+    _loaded.clear()
+
+
+def _keep_for_ever(model: MiniLM) -> None:
+    import ctypes
+
+    _inherited.append(model)
+    # Not even at exit: to free a session is to wait for its threads.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(model))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)
+
+
+def check_providers(providers: Sequence[str]) -> list[str]:
+    """Return the providers to use, the CPU where none is named.
+
+    Errors: :class:`EmbeddingFunctionError` names the ones that are not available and those that are.
+    """
+    import onnxruntime
+
+    available = onnxruntime.get_available_providers()
+    missing = [provider for provider in providers if provider not in available]
+    if missing:
+        raise EmbeddingFunctionError(
+            f"onnxruntime has no provider {', '.join(missing)} here; available: {', '.join(available)}. "
+            "Change preferred_providers, or install the onnxruntime package that brings the provider"
+        )
+    return list(providers) or [_CPU]
+
+
+def load(files: ModelFiles, providers: Sequence[str]) -> MiniLM:
+    """Load a model from its files.
+
+    Errors: :class:`ModelUnavailableError` where they are damaged or are another model's.
+    """
+    import onnxruntime
+    import tokenizers
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = available_cores()
+    options.log_severity_level = 3
+    # Threads that spin after a run take the cores from the search that follows it; measured, waiting
+    # costs .5 ms on a single short text and nothing on batches.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        tokenizer = tokenizers.Tokenizer.from_file(str(files.tokenizer))
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(MAX_TOKENS)
+        model: Any = str(files.model)
+        if not files.is_whole_graph:
+            weights = {
+                name: tensor
+                for name, tensor in read_float32(files.model).items()
+                if not name.startswith("pooler.")  # of the pre-training, not used
+            }
+            values = [onnxruntime.OrtValue.ortvalue_from_numpy(tensor) for tensor in weights.values()]
+            options.add_external_initializers(list(weights), values)
+            model = resources.files("chromadb._embed").joinpath("minilm.onnx").read_bytes()
+        session = onnxruntime.InferenceSession(model, options, providers=list(providers))
+    except Exception as error:  # onnxruntime and tokenizers raise classes of their own, and bare Exception
+        raise ModelUnavailableError(
+            f"the model cannot be loaded from {files.model} and {files.tokenizer}: {error}. Where the files "
+            "are damaged, remove that folder: they are fetched again"
+        ) from error
+    return MiniLM(session, tokenizer)
+
+
+@lru_cache(maxsize=1)
+def available_cores() -> int:
+    """Return how many cores this process may use: its affinity, and the quota of its container."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            cores = min(cores, math.ceil(int(quota) / int(period)))
+    except (OSError, ValueError):
+        pass
+    return max(1, cores)

@@ -1,0 +1,83 @@
+"""all-MiniLM-L6-v2 by onnxruntime, as an embedding function."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chromadb._embed import minilm, model_files, model_sources
+from chromadb._embed.base import EmbeddingFunction
+from chromadb._model.types import Documents, Embeddings, Space
+from chromadb.errors import EmbeddingFunctionError
+
+
+class ONNXMiniLM_L6_V2(EmbeddingFunction[Documents]):  # noqa: N801 - the published name
+    """Embed texts with all-MiniLM-L6-v2: 384 dimensions, unit length, at most 256 tokens of each text.
+
+    ``preferred_providers``: execution providers of onnxruntime in order of preference; the CPU where not
+    given. The model is looked up, and fetched where it is missing, when the first text is embedded; all
+    instances of a process share it.
+    """
+
+    MODEL_NAME = model_files.MODEL_NAME
+    DOWNLOAD_PATH: str | Path = model_files.CACHE_FOLDER
+    EXTRACTED_FOLDER_NAME = model_files.ARCHIVE_FOLDER
+    ARCHIVE_FILENAME = "onnx.tar.gz"
+    # Of the weights, model.safetensors.
+    _MODEL_SHA256 = model_sources.MINILM.files[0].sha256
+
+    def __init__(self, preferred_providers: list[str] | None = None) -> None:
+        if preferred_providers is not None:
+            if not isinstance(preferred_providers, (list, tuple)) or not all(
+                isinstance(provider, str) for provider in preferred_providers
+            ):
+                raise EmbeddingFunctionError(
+                    f"preferred_providers must be a list of names, got {preferred_providers!r}"
+                )
+            if len(set(preferred_providers)) != len(preferred_providers):
+                raise EmbeddingFunctionError(f"preferred_providers names one twice: {preferred_providers!r}")
+        self._preferred_providers = None if preferred_providers is None else list(preferred_providers)
+
+    def __call__(self, input: Documents) -> Embeddings:
+        """Return a float32 array of 384 numbers per text, in the order of the texts.
+
+        Errors: :class:`EmbeddingFunctionError` for anything but a list of ``str``;
+        :class:`ModelUnavailableError` where the model is not here and cannot be fetched.
+        """
+        vectors: list[NDArray[Any]] = list(self._embed(input))
+        return vectors
+
+    def _embed(self, texts: Documents) -> NDArray[np.float32]:
+        if isinstance(texts, str):
+            raise EmbeddingFunctionError(f"the input must be a list of texts, got one str; pass [{texts[:40]!r}]")
+        texts = list(texts)
+        for position, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise EmbeddingFunctionError(
+                    f"the input must be a list of str, got {type(text).__name__} at position {position}"
+                )
+        if not texts:
+            return np.empty((0, minilm.DIMENSION), dtype=np.float32)
+        model = minilm.shared(Path(self.DOWNLOAD_PATH), self._preferred_providers or [], model_files.locate)
+        return model.embed(texts)
+
+    @staticmethod
+    def name() -> str:
+        """Return ``"onnx_mini_lm_l6_v2"``."""
+        return "onnx_mini_lm_l6_v2"
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the preferred providers."""
+        return {"preferred_providers": self._preferred_providers}
+
+    @staticmethod
+    def build_from_config(config: dict[str, Any]) -> ONNXMiniLM_L6_V2:
+        """Return the function that ``get_config`` described."""
+        return ONNXMiniLM_L6_V2(preferred_providers=config.get("preferred_providers"))
+
+    def supported_spaces(self) -> list[Space]:
+        """Return all three: of unit vectors they give the same order."""
+        return ["cosine", "l2", "ip"]

@@ -1,0 +1,219 @@
+"""Embedding functions by name: what is stored with a collection, and how it becomes a function again."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any, TypeVar, overload
+
+from chromadb._embed.base import EmbeddingFunction, class_name, function_label, function_name
+from chromadb.errors import EmbeddingFunctionError
+
+AnyFunction = TypeVar("AnyFunction", bound=type)
+
+_REQUIRED = ("name", "get_config", "build_from_config")
+# The default function is the same model under another name: its vectors may be mixed with it.
+_SAME_VECTORS = frozenset({"default", "onnx_mini_lm_l6_v2"})
+
+
+class Registry(MutableMapping[str, type]):
+    """Classes by name. An entry is written ``module:Class`` and imported when it is asked for."""
+
+    def __init__(self, entries: Mapping[str, str]) -> None:
+        self._entries: dict[str, str | type] = dict(entries)
+
+    def __getitem__(self, name: str) -> type:
+        entry = self._entries[name]
+        if isinstance(entry, str):
+            module, _, attribute = entry.partition(":")
+            entry = self._entries[name] = _as_type(getattr(importlib.import_module(module), attribute))
+        return entry
+
+    def __setitem__(self, name: str, function_class: type) -> None:
+        self._entries[name] = function_class
+
+    def __delitem__(self, name: str) -> None:
+        del self._entries[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._entries))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def _as_type(value: Any) -> type:
+    if not isinstance(value, type):
+        raise EmbeddingFunctionError(f"an embedding function is registered as a class, got {value!r}")
+    return value
+
+
+known_embedding_functions: Registry = Registry(
+    {
+        "default": "chromadb._embed.default:DefaultEmbeddingFunction",
+        "onnx_mini_lm_l6_v2": "chromadb._embed.onnx_minilm:ONNXMiniLM_L6_V2",
+        "sentence_transformer": "chromadb._embed.sentence_transformer:SentenceTransformerEmbeddingFunction",
+    }
+)
+
+
+@overload
+def register_embedding_function(ef_class: AnyFunction) -> AnyFunction: ...
+@overload
+def register_embedding_function(ef_class: None = None) -> Callable[[AnyFunction], AnyFunction]: ...
+def register_embedding_function(
+    ef_class: AnyFunction | None = None,
+) -> AnyFunction | Callable[[AnyFunction], AnyFunction]:
+    """Make a class known by its ``name()``, so that stored collections can build it again.
+
+    Used as ``@register_embedding_function`` or ``@register_embedding_function()``. A name that is
+    registered already gets the new class.
+    Errors: :class:`EmbeddingFunctionError` where the class lacks ``name``, ``get_config`` or
+    ``build_from_config``, or where its name is not text.
+    """
+    if ef_class is None:
+        return _register
+    return _register(ef_class)
+
+
+def _register(ef_class: AnyFunction) -> AnyFunction:
+    _as_type(ef_class)
+    missing = [
+        method
+        for method in _REQUIRED
+        if getattr(ef_class, method, None) in (None, getattr(EmbeddingFunction, method))
+    ]
+    if missing:
+        raise EmbeddingFunctionError(
+            f"{ef_class.__module__}.{ef_class.__qualname__} cannot be registered: it does not define "
+            f"{', '.join(f'{method}()' for method in missing)}"
+        )
+    name = None
+    try:
+        name = function_name(ef_class)
+    except TypeError as error:
+        raise EmbeddingFunctionError(
+            f"name() of {ef_class.__module__}.{ef_class.__qualname__} must be a staticmethod, so that it can "
+            "be called on the class"
+        ) from error
+    if name is None:
+        raise EmbeddingFunctionError(
+            f"name() of {ef_class.__module__}.{ef_class.__qualname__} must return a str that is not empty"
+        )
+    known_embedding_functions[name] = ef_class
+    return ef_class
+
+
+def describe(function: object | None) -> dict[str, Any] | None:
+    """Return what a collection stores of a function.
+
+    ``None`` for ``None``; ``{"type": "known", "name": ..., "config": ...}`` for a function with a name,
+    registered or not; ``{"type": "legacy", "class": "<module.qualname>"}`` for any other callable.
+    Errors: :class:`EmbeddingFunctionError` where the configuration is not JSON data.
+    """
+    if function is None:
+        return None
+    if not callable(function):
+        raise EmbeddingFunctionError(
+            f"embedding_function must be callable with a list of inputs, got {function!r}"
+        )
+    name = function_name(function)
+    if name is None:
+        return {"type": "legacy", "class": class_name(function)}
+    return {"type": "known", "name": name, "config": _json_config(function)}
+
+
+def _json_config(function: object) -> dict[str, Any]:
+    get_config = getattr(function, "get_config", None)
+    label = function_label(function)
+    try:
+        config = get_config() if callable(get_config) else {}
+    except NotImplementedError:
+        config = {}
+    if not isinstance(config, dict):
+        raise EmbeddingFunctionError(
+            f"get_config() of the embedding function {label} must return a dict, got {config!r}"
+        )
+    try:
+        stored = json.loads(json.dumps(config, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise EmbeddingFunctionError(
+            f"get_config() of the embedding function {label} must return JSON data (text, numbers, bools, "
+            f"None, lists and dicts of these): {error}"
+        ) from error
+    if not all(isinstance(key, str) for key in config):
+        raise EmbeddingFunctionError(
+            f"get_config() of the embedding function {label} must have keys of type str, got {list(config)!r}"
+        )
+    assert isinstance(stored, dict)
+    return stored
+
+
+def build(description: Mapping[str, Any]) -> EmbeddingFunction[Any]:
+    """Return the function that a collection stores.
+
+    Only classes that are registered under the stored name are built: what is stored is data, never
+    imported nor run.
+    Errors: :class:`EmbeddingFunctionError` for an unknown name, a function without a name, or a
+    configuration that the class refuses.
+    """
+    if description.get("type") != "known" or not isinstance(description.get("name"), str):
+        raise EmbeddingFunctionError(
+            f"the collection was made with {_stored_label(description)}, which cannot be built again from "
+            "what is stored: pass embedding_function=... when opening the collection"
+        )
+    name, config = description["name"], description.get("config")
+    config = {} if config is None else config
+    if not isinstance(config, dict):
+        raise EmbeddingFunctionError(
+            f"the stored configuration of the embedding function '{name}' is not a dict: {config!r}"
+        )
+    if name not in known_embedding_functions:
+        raise EmbeddingFunctionError(
+            f"the collection was made with the embedding function '{name}', which is not registered here: "
+            "pass embedding_function=... when opening the collection, or register its class with "
+            "register_embedding_function before"
+        )
+    ef_class: Any = known_embedding_functions[name]
+    try:
+        function: EmbeddingFunction[Any] = ef_class.build_from_config(dict(config))
+    except EmbeddingFunctionError:
+        raise
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise EmbeddingFunctionError(
+            f"the embedding function '{name}' cannot be built from the stored configuration {config!r}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return function
+
+
+def conflict(stored: Mapping[str, Any] | None, given: Mapping[str, Any] | None) -> str | None:
+    """Return why a given function must not be used with a collection, ``None`` where it may.
+
+    Both sides are descriptions as :func:`describe` returns them. Configurations may differ (another
+    device, another batch size); names may not, unless they stand for the same model. A collection
+    that stores no function, or one without a name, takes any.
+    """
+    if stored is None or given is None or stored.get("type") != "known":
+        return None
+    stored_name, given_name = stored.get("name"), given.get("name")
+    if stored_name == given_name or {stored_name, given_name} <= _SAME_VECTORS:
+        return None
+    return (
+        f"the collection was made with {_stored_label(stored)}, but {_stored_label(given)} was given: their "
+        "vectors cannot be compared. Leave embedding_function out to use the stored one, or embed the "
+        "documents again into a new collection"
+    )
+
+
+def _stored_label(description: Mapping[str, Any]) -> str:
+    kind, name, named_class = (description.get(key) for key in ("type", "name", "class"))
+    if kind == "known" and isinstance(name, str):
+        return f"the embedding function '{name}'"
+    if isinstance(named_class, str):
+        return f"the embedding function {named_class}, which has no name"
+    return "an embedding function without a name"

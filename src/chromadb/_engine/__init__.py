@@ -1,0 +1,1 @@
+"""The engine: runs operations on a storage backend."""

@@ -1,0 +1,107 @@
+"""The engine: the runner that executes operations in this process.
+
+Every operation passes through `Engine.run`, which is the one place to trace, limit or authorise it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+from chromadb._engine import catalog, read, write
+from chromadb._model import operations as op
+from chromadb._model.entities import UserIdentity
+from chromadb._model.operations import Operation, R
+from chromadb._storage.base import Backend, Finding
+from chromadb.errors import ClosedClientError, InternalError, ResetDisabledError
+
+logger = logging.getLogger("chromadb.engine")
+
+API_VERSION = "1.5.9"
+"""The version of the published package whose API this is."""
+
+MAX_BATCH_SIZE = 100_000
+"""Records per call that callers are advised to keep to. More are accepted: one call is one transaction, of any size."""
+
+
+class Engine:
+    """Runs operations on `backend`.
+
+    Args:
+        backend: where everything is kept; closed with the engine.
+        allow_reset: whether the operation Reset is allowed.
+    """
+
+    def __init__(self, backend: Backend, *, allow_reset: bool = False) -> None:
+        self.backend = backend
+        self.allow_reset = allow_reset
+        self._closed = False
+
+    def run(self, operation: Operation[R]) -> R:
+        """Execute one operation.
+
+        Raises:
+            ChromaError: of the class that fits; nothing was changed.
+            ClosedClientError: the engine is closed.
+        """
+        if self._closed:
+            raise ClosedClientError("The client is closed. Make a new one.")
+        handler = _HANDLERS.get(type(operation))
+        if handler is None:
+            raise InternalError(f"The engine cannot run {type(operation).__name__}.")
+        return cast(R, handler(self, operation))
+
+    def check(self) -> list[Finding]:
+        """Audit everything that is stored; an empty list if nothing is wrong."""
+        return self.backend.check()
+
+    def close(self) -> None:
+        """Close the backend. Calling it again does nothing."""
+        if not self._closed:
+            self._closed = True
+            self.backend.close()
+
+
+def _heartbeat(engine: Engine, operation: op.Heartbeat) -> int:
+    return time.time_ns()
+
+
+def _version(engine: Engine, operation: op.GetVersion) -> str:
+    return API_VERSION
+
+
+def _max_batch_size(engine: Engine, operation: op.GetMaxBatchSize) -> int:
+    return MAX_BATCH_SIZE
+
+
+def _user_identity(engine: Engine, operation: op.GetUserIdentity) -> UserIdentity:
+    return UserIdentity(user_id="", tenant="default_tenant", databases=["default_database"])
+
+
+def _reset(engine: Engine, operation: op.Reset) -> bool:
+    if not engine.allow_reset:
+        raise ResetDisabledError(
+            "reset() deletes everything and is not allowed. Allow it with Settings(allow_reset=True) or ALLOW_RESET=TRUE."
+        )
+    engine.backend.reset()
+    return True
+
+
+def _on_backend(function: Callable[[Backend, Any], Any]) -> Callable[[Engine, Any], Any]:
+    return lambda engine, operation: function(engine.backend, operation)
+
+
+_HANDLERS: dict[type[Operation[Any]], Callable[[Engine, Any], Any]] = {
+    op.Heartbeat: _heartbeat,
+    op.GetVersion: _version,
+    op.GetMaxBatchSize: _max_batch_size,
+    op.GetUserIdentity: _user_identity,
+    op.Reset: _reset,
+    **{
+        kind: _on_backend(function)
+        for handlers in (catalog.HANDLERS, read.HANDLERS, write.HANDLERS)
+        for kind, function in handlers.items()
+    },
+}

@@ -1,0 +1,85 @@
+"""Distances, as the documentation defines them.
+
+========  =====================================  ==========================
+space     distance of vectors a and b            remarks
+========  =====================================  ==========================
+l2        sum((a - b) ** 2)                      squared, no root is taken
+ip        1 - sum(a * b)                         can be negative
+cosine    1 - sum(a * b) / (norm(a) * norm(b))   1 if either is zero
+========  =====================================  ==========================
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float32]
+
+BLOCK = 4096
+"""Vectors converted to float64 at a time: bounds the memory of exact distances."""
+
+
+def exact_distances(space: str, query: Matrix, vectors: Matrix) -> NDArray[np.float32]:
+    """Return the distances of `query`, shape (d,), to `vectors`, shape (n, d), computed in float64."""
+    distances = np.empty(len(vectors), dtype=np.float32)
+    wide = query.astype(np.float64)
+    with np.errstate(over="ignore"):
+        for start in range(0, len(vectors), BLOCK):
+            block = vectors[start : start + BLOCK].astype(np.float64)
+            distances[start : start + len(block)] = _distances(space, wide, block)
+    return distances
+
+
+def _distances(space: str, query: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    if space == "l2":
+        difference = vectors - query
+        return np.einsum("ij,ij->i", difference, difference)
+    products = vectors @ query
+    if space == "ip":
+        return 1.0 - products
+    norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) * np.sqrt(query @ query)
+    return 1.0 - np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
+
+
+def squared_norms(vectors: Matrix) -> NDArray[np.float32]:
+    """Return the squared Euclidean norm of each vector; infinite beyond float32."""
+    with np.errstate(over="ignore"):
+        return np.einsum("ij,ij->i", vectors, vectors)
+
+
+def scores(space: str, queries: Matrix, vectors: Matrix, norms: NDArray[np.float32]) -> Matrix:
+    """Return numbers that order `vectors` for each query like their distances do, up to rounding.
+
+    Quick, by one matrix product in float32; the order among near neighbours is settled by `exact_distances`.
+
+    Args:
+        space: l2, ip or cosine.
+        queries: shape (q, d); for cosine of unit length.
+        vectors: shape (n, d).
+        norms: squared norms of `vectors`.
+
+    Returns:
+        Shape (q, n): the squared distance less the query's squared norm (l2), or the negative product.
+    """
+    products = queries @ vectors.T
+    if space == "l2":
+        products *= -2.0
+        products += norms
+    elif space == "ip":
+        np.negative(products, out=products)
+    else:
+        with np.errstate(divide="ignore"):
+            scale = np.where(norms > 0, -1.0 / np.sqrt(norms), 0.0).astype(np.float32)
+        products *= scale
+    return products
+
+
+def rounding(space: str, query: Matrix, norms: NDArray[np.float32]) -> float:
+    """Return a bound on the rounding error of `scores` for one query."""
+    epsilon = float(np.finfo(np.float32).eps) * (len(query) + 8)
+    if space == "cosine":
+        return epsilon
+    largest = float(np.sqrt(norms.max(initial=0.0)))
+    length = float(np.sqrt(query.astype(np.float64) @ query.astype(np.float64)))
+    return epsilon * (length * largest if space == "ip" else 2.0 * length * largest + largest**2)

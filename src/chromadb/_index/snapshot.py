@@ -1,0 +1,122 @@
+"""What is searched: the state of a collection at one commit, by place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chromadb._index.columns import Column, Mask
+from chromadb._index.flat import FlatIndex
+from chromadb._index.growing import GrowingArray
+
+Labels = NDArray[np.int64]
+Places = NDArray[np.intp]
+
+COMPACT_FROM = 1024
+"""Dead places are squeezed out once there are so many of them, and more than live ones."""
+
+
+def _no_labels() -> GrowingArray[np.int64]:
+    return GrowingArray(np.empty(0, dtype=np.int64))
+
+
+def _nothing_alive() -> GrowingArray[np.bool_]:
+    return GrowingArray(np.empty(0, dtype=np.bool_))
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Labels, vectors and metadata columns of a collection at one commit, aligned by place. Immutable.
+
+    A place belongs to one label for good; labels ascend with places, so places follow the order of insertion.
+    Vectors and columns are there only once they were asked for.
+    """
+
+    commit_no: int = 0
+    next_label: int = 1
+    labels: GrowingArray[np.int64] = field(default_factory=_no_labels)
+    alive: GrowingArray[np.bool_] = field(default_factory=_nothing_alive)
+    vectors: FlatIndex | None = None
+    columns: Mapping[str, Column] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def places_of(self, labels: Labels) -> Places:
+        """Return the places of labels that are alive; labels that are not are left out."""
+        places = np.searchsorted(self.labels.values, labels)
+        places = places[places < len(self)] if len(self) else places[:0]
+        # A label that is not there leads to its neighbour.
+        places = places[np.isin(self.labels.values[places], labels)]
+        return np.unique(places[self.alive.values[places]])
+
+    def mask_of(self, labels: Labels) -> Mask:
+        """Return which places hold one of `labels`, alive, shape (len,)."""
+        mask = np.zeros(len(self), dtype=np.bool_)
+        mask[self.places_of(labels)] = True
+        return mask
+
+    def advance(
+        self,
+        commit_no: int,
+        next_label: int,
+        *,
+        added: Labels,
+        updated: Labels,
+        deleted: Labels,
+        vectors: Sequence[NDArray[np.float32]] | None,
+        metadatas: Sequence[Mapping[str, Any] | None] | None,
+    ) -> Snapshot:
+        """Return the snapshot of a later commit.
+
+        Args:
+            commit_no: of the new snapshot.
+            next_label: greater than every label.
+            added: new labels, ascending.
+            updated: labels that are here and changed, ascending.
+            deleted: labels that are gone; those that never were here are ignored.
+            vectors: those of `added`, then those of `updated`; None if this snapshot has no vectors.
+            metadatas: of `added` and then of `updated`; None if this snapshot has no columns.
+        """
+        places = np.searchsorted(self.labels.values, updated)
+        gone = self.places_of(deleted)
+        index, columns = self.vectors, dict(self.columns)
+        if index is not None and vectors is not None:
+            index = index.append(vectors[0]).replace(places, vectors[1])
+        if metadatas is not None:
+            for key, column in columns.items():
+                values = [(metadata or {}).get(key) for metadata in metadatas]
+                columns[key] = column.append(values[: len(added)]).replace(places, values[len(added) :])
+        return Snapshot(
+            commit_no,
+            next_label,
+            self.labels.append(added),
+            self.alive.replace(gone, np.zeros(len(gone), dtype=np.bool_)).append(np.ones(len(added), dtype=np.bool_)),
+            index,
+            columns,
+        )._compacted()
+
+    def with_vectors(self, vectors: FlatIndex) -> Snapshot:
+        """Return this snapshot with the vectors of its places."""
+        return replace(self, vectors=vectors)
+
+    def with_columns(self, columns: Mapping[str, Column]) -> Snapshot:
+        """Return this snapshot with further columns."""
+        return replace(self, columns={**self.columns, **columns})
+
+    def _compacted(self) -> Snapshot:
+        live = np.flatnonzero(self.alive.values)
+        dead = len(self) - len(live)
+        if dead < COMPACT_FROM or dead <= len(live):
+            return self
+        return replace(
+            self,
+            labels=GrowingArray(self.labels.values[live]),
+            alive=GrowingArray(np.ones(len(live), dtype=np.bool_)),
+            vectors=self.vectors.keep(live) if self.vectors is not None else None,
+            columns={key: column.keep(live) for key, column in self.columns.items()},
+        )

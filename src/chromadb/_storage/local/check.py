@@ -1,0 +1,82 @@
+"""The audit of one collection: does everything that is stored fit together?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import apsw
+import msgspec
+import numpy as np
+
+from chromadb._index.snapshot import Snapshot
+from chromadb._model.metadata import check_metadata
+from chromadb._storage.base import Finding
+from chromadb._storage.local import records
+from chromadb._storage.local.records import State
+from chromadb.errors import ChromaError
+
+
+def check_sqlite(name: str, sql: apsw.Connection) -> list[Finding]:
+    """Let SQLite audit its own file: pages, indexes, constraints, references."""
+    findings = [
+        Finding(name, f"SQLite: {text}") for (text,) in sql.execute("PRAGMA integrity_check") if text != "ok"
+    ]
+    findings += [
+        Finding(name, f"SQLite: a row of {table} refers to nothing in {parent}")
+        for table, _, parent, _ in sql.execute("PRAGMA foreign_key_check")
+    ]
+    return findings
+
+
+def check_records(name: str, sql: apsw.Connection, snapshot: Snapshot, state: State) -> list[Finding]:
+    """Audit the tables of one collection, and the snapshot against them."""
+    findings = check_sqlite(name, sql)
+    findings += [Finding(name, text) for text in _tables(sql, state)]
+    findings += [Finding(name, text) for text in _values(sql, state)]
+    findings += [Finding(name, text, repairable=True) for text in _snapshot(sql, snapshot, state)]
+    return findings
+
+
+def _tables(sql: apsw.Connection, state: State) -> Iterator[str]:
+    counts = {
+        "count of records": ("SELECT count(*) FROM records", state.live),
+        "count of changes": ("SELECT count(*) FROM changes", state.changes_kept),
+        "records without an id": ("SELECT count(*) FROM records WHERE id = ''", 0),
+        "vectors without a record": (
+            "SELECT count(*) FROM vectors WHERE label NOT IN (SELECT label FROM records)", 0
+        ),
+        "records without a vector": (
+            "SELECT count(*) FROM records WHERE label NOT IN (SELECT label FROM vectors)", 0
+        ),
+        "labels from next_label on": (f"SELECT count(*) FROM records WHERE label >= {state.next_label}", 0),
+        "changes of commits to come": (f"SELECT count(*) FROM changes WHERE commit_no > {state.commit_no}", 0),
+    }
+    for what, (statement, expected) in counts.items():
+        counted = sql.execute(statement).get
+        if counted != expected:
+            yield f"{what}: {counted}, expected {expected}"
+
+
+def _values(sql: apsw.Connection, state: State) -> Iterator[str]:
+    for label, vector in sql.execute("SELECT label, vector FROM vectors"):
+        if state.dimension is None or len(vector) != 4 * state.dimension:
+            yield f"vector of label {label}: {len(vector)} bytes, expected {4 * (state.dimension or 0)}"
+        elif not np.isfinite(np.frombuffer(vector, dtype="<f4")).all():
+            yield f"vector of label {label}: not all numbers are finite"
+    for label, text in records.scan_column(sql, "metadata"):
+        try:
+            check_metadata(records.decode_metadata(text), "metadata")
+        except (ChromaError, msgspec.DecodeError) as error:
+            yield f"metadata of label {label}: {error}"
+
+
+def _snapshot(sql: apsw.Connection, snapshot: Snapshot, state: State) -> Iterator[str]:
+    live = np.flatnonzero(snapshot.alive.values)
+    labels = snapshot.labels.values[live]
+    if not np.array_equal(labels, records.list_labels(sql)):
+        yield "the snapshot in memory has other labels than the record store"
+        return
+    if snapshot.vectors is not None and state.dimension is not None:
+        stored = records.read_vectors(sql, labels, state.dimension)
+        if not np.array_equal(stored, snapshot.vectors.take(live)):
+            yield "the snapshot in memory has other vectors than the record store"

@@ -1,0 +1,275 @@
+"""The local backend: a directory of SQLite files, or the same in memory.
+
+::
+
+    <path>/catalog.sqlite3                        tenants, databases, collections
+    <path>/collections/<uuid>/records.sqlite3     the records of one collection
+
+A folder is made when its collection is first opened, after the catalog has its row; so a folder without a row is left
+over from a collection that was deleted, and is swept away.
+
+Locks: `_lock` guards the table of open collections and is held for opening a file at most. A collection that is in use
+is never closed: it is leased, and the last one to give it back closes it if it was evicted or deleted meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID
+
+from chromadb._model.configuration import HnswConfiguration
+from chromadb._model.entities import Address, CollectionInfo, Database, Tenant
+from chromadb._storage.base import CollectionStore, Finding
+from chromadb._storage.local.catalog import Catalog
+from chromadb._storage.local.check import check_sqlite
+from chromadb._storage.local.collection import LocalCollection
+from chromadb._storage.local.database import SqliteDatabase
+from chromadb._storage.local.failures import explained
+from chromadb.errors import StorageFormatError
+
+CATALOG = "catalog.sqlite3"
+COLLECTIONS = "collections"
+RECORDS = "records.sqlite3"
+PUBLISHED = "chroma.sqlite3"
+"""The file by which a directory of the published versions is known."""
+
+
+class _Lease:
+    """A collection that is open, and how many operations use it at the moment."""
+
+    def __init__(self, store: LocalCollection) -> None:
+        self.store = store
+        self.users = 0
+        self.doomed = False
+
+
+class LocalBackend:
+    """Tenants, databases and collections in a directory; see ``_storage.base.Backend``.
+
+    Args:
+        path: the directory, made if it is missing; None keeps everything in memory.
+        synchronous: see ``SqliteDatabase``.
+        busy_timeout: seconds to wait for a writer of another process.
+        max_open_collections: how many collections are kept open; the least recently used idle one is closed first.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None,
+        *,
+        synchronous: Literal["full", "normal"] = "full",
+        busy_timeout: float = 30.0,
+        max_open_collections: int = 256,
+    ) -> None:
+        self.path = None if path is None else Path(path)
+        self._synchronous = synchronous
+        self._busy_timeout = busy_timeout
+        self._max_open = max_open_collections
+        self._open: OrderedDict[UUID, _Lease] = OrderedDict()
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        if self.path is not None:
+            _prepare(self.path)
+        self._catalog = Catalog(self._database(None if self.path is None else self.path / CATALOG, "catalog"))
+        self._sweep()
+
+    # --- Backend: tenants and databases -----------------------------------------------------------
+
+    def create_tenant(self, name: str) -> None:
+        self._catalog.create_tenant(name)
+
+    def get_tenant(self, name: str) -> Tenant:
+        return self._catalog.get_tenant(name)
+
+    def create_database(self, name: str, tenant: str) -> None:
+        self._catalog.create_database(name, tenant)
+
+    def get_database(self, name: str, tenant: str) -> Database:
+        return self._catalog.get_database(name, tenant)
+
+    def list_databases(self, tenant: str, limit: int | None, offset: int) -> list[Database]:
+        return self._catalog.list_databases(tenant, limit, offset)
+
+    def delete_database(self, name: str, tenant: str) -> None:
+        for id in self._catalog.delete_database(name, tenant):
+            self._discard(id)
+
+    # --- Backend: collections ---------------------------------------------------------------------
+
+    def create_collection(
+        self,
+        tenant: str,
+        database: str,
+        name: str,
+        hnsw: HnswConfiguration,
+        embedding_function: Mapping[str, Any] | None,
+        metadata: Mapping[str, Any] | None,
+        get_or_create: bool,
+    ) -> CollectionInfo:
+        return self._catalog.create_collection(
+            tenant, database, name, hnsw, embedding_function, metadata, get_or_create
+        )
+
+    def get_collection(self, tenant: str, database: str, name: str) -> CollectionInfo:
+        return self._catalog.get_collection(tenant, database, name)
+
+    def get_collection_by_id(self, tenant: str, database: str, id: UUID) -> CollectionInfo:
+        return self._catalog.get_collection_by_id(tenant, database, id)
+
+    def list_collections(self, tenant: str, database: str, limit: int | None, offset: int) -> list[CollectionInfo]:
+        return self._catalog.list_collections(tenant, database, limit, offset)
+
+    def count_collections(self, tenant: str, database: str) -> int:
+        return self._catalog.count_collections(tenant, database)
+
+    def update_collection(self, info: CollectionInfo) -> None:
+        self._catalog.update_collection(info)
+
+    def delete_collection(self, tenant: str, database: str, name: str) -> None:
+        self._discard(self._catalog.delete_collection(tenant, database, name))
+
+    @contextmanager
+    def open(self, address: Address) -> Iterator[CollectionStore]:
+        """Give the records of a collection, which stay usable until the context ends."""
+        info = self._catalog.get_collection_by_id(address.tenant, address.database, address.collection)
+        lease = self._take(info)
+        try:
+            yield lease.store
+        finally:
+            self._give_back(info.id, lease)
+
+    # --- Backend: the whole -----------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Delete everything; the default tenant and database are there again."""
+        for id in self._catalog.clear():
+            self._discard(id)
+
+    def check(self) -> list[Finding]:
+        """Audit the catalog and every collection."""
+        with self._catalog.database.read() as sql:
+            findings = check_sqlite(self._catalog.database.name, sql)
+        for tenant, database in self._databases():
+            for info in self.list_collections(tenant, database, None, 0):
+                with self.open(info.address) as store:
+                    findings += store.check()
+        return findings
+
+    def close(self) -> None:
+        """Release every file. Calling it again does nothing."""
+        self._after_fork()
+        with self._lock:
+            leases, self._open = self._open, OrderedDict()
+            for lease in leases.values():
+                lease.doomed = True
+        for lease in leases.values():
+            lease.store.close()
+        self._catalog.database.close()
+
+    # --- open collections -------------------------------------------------------------------------
+
+    def _take(self, info: CollectionInfo) -> _Lease:
+        self._after_fork()
+        evicted: list[_Lease] = []
+        with self._lock:
+            lease = self._open.get(info.id)
+            if lease is None:
+                lease = self._open[info.id] = _Lease(self._open_collection(info))
+                if self.path is not None:
+                    evicted = self._evict()
+            self._open.move_to_end(info.id)
+            lease.users += 1
+        for each in evicted:
+            each.store.close()
+        return lease
+
+    def _give_back(self, id: UUID, lease: _Lease) -> None:
+        with self._lock:
+            lease.users -= 1
+            last = lease.doomed and not lease.users
+        if last:
+            lease.store.close()
+            self._remove(id)
+
+    def _evict(self) -> list[_Lease]:
+        """Take idle collections off the table until it is within its limit; the caller closes them."""
+        idle = [id for id, lease in self._open.items() if not lease.users]
+        return [self._open.pop(id) for id in idle[: max(0, len(self._open) - self._max_open)]]
+
+    def _discard(self, id: UUID) -> None:
+        """Close and remove a collection that the catalog does not know any more."""
+        with self._lock:
+            lease = self._open.pop(id, None)
+            if lease is not None:
+                lease.doomed = True
+                if lease.users:
+                    return
+        if lease is not None:
+            lease.store.close()
+        self._remove(id)
+
+    def _open_collection(self, info: CollectionInfo) -> LocalCollection:
+        file = None
+        if self.path is not None:
+            folder = self.path / COLLECTIONS / str(info.id)
+            with explained(str(folder)):
+                folder.mkdir(parents=True, exist_ok=True)
+            file = folder / RECORDS
+        return LocalCollection(self._database(file, "records"), info.configuration.hnsw.space)
+
+    def _database(self, file: Path | None, schema: str) -> SqliteDatabase:
+        return SqliteDatabase(None if file is None else str(file), schema, self._synchronous, self._busy_timeout)
+
+    def _after_fork(self) -> None:
+        if self._pid != os.getpid():
+            self._lock, self._pid = threading.Lock(), os.getpid()
+            for lease in self._open.values():
+                lease.users = 0
+
+    # --- folders ----------------------------------------------------------------------------------
+
+    def _remove(self, id: UUID) -> None:
+        if self.path is not None:
+            shutil.rmtree(self.path / COLLECTIONS / str(id), ignore_errors=True)
+
+    def _sweep(self) -> None:
+        """Remove the folders of collections that were deleted, where a process ended before it could."""
+        if self.path is None or not (self.path / COLLECTIONS).is_dir():
+            return
+        # In this order: a folder is only made once its row is there.
+        folders = [entry.name for entry in os.scandir(self.path / COLLECTIONS)]
+        known = {str(id) for id in self._catalog.collection_ids()}
+        for name in folders:
+            if name not in known and _is_uuid(name):
+                shutil.rmtree(self.path / COLLECTIONS / name, ignore_errors=True)
+
+    def _databases(self) -> list[tuple[str, str]]:
+        with self._catalog.database.read() as sql:
+            return sql.execute("SELECT tenant, name FROM databases ORDER BY number").fetchall()
+
+
+def _prepare(path: Path) -> None:
+    """Make the directory, unless something stands there that is not ours."""
+    if (path / PUBLISHED).exists():
+        raise StorageFormatError(
+            f"{path} was written by a published version of Chroma ({PUBLISHED} stands there). This version keeps its data in "
+            "another format and does not change the files of that one. Choose another directory, and copy the collections "
+            "over: read them with the published version and add them here. Nothing was changed."
+        )
+    with explained(str(path)):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def _is_uuid(name: str) -> bool:
+    try:
+        UUID(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,102 @@
+"""Following the record store: from the snapshot of one commit to that of a later one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import apsw
+import numpy as np
+
+from chromadb._index.columns import Column
+from chromadb._index.flat import FlatIndex
+from chromadb._index.growing import GrowingArray
+from chromadb._index.snapshot import Snapshot
+from chromadb._storage.local import records
+from chromadb._storage.local.records import State
+
+
+def follow(sql: apsw.Connection, snapshot: Snapshot, state: State) -> Snapshot:
+    """Return the snapshot of the commit that this transaction sees, with what `snapshot` has loaded.
+
+    Costs a comparison when nothing was committed, and otherwise what was written since.
+    """
+    if snapshot.commit_no == state.commit_no:
+        return snapshot
+    if snapshot.commit_no < state.changes_from:
+        # What happened in between is forgotten: begin anew, vectors and columns at the next need.
+        return _begin(sql, state)
+    added = records.list_labels(sql, snapshot.next_label)
+    touched = records.changed_labels(sql, snapshot.commit_no)
+    touched = touched[touched < snapshot.next_label]
+    present = np.fromiter(
+        (row[0] for row in records.each(sql, "SELECT label FROM records WHERE label IN carray(?)", touched)),
+        dtype=np.int64,
+    )
+    updated = np.sort(present)
+    vectors = metadatas = None
+    if snapshot.vectors is not None:
+        dimension = snapshot.vectors.dimension
+        vectors = [records.read_vectors(sql, labels, dimension) for labels in (added, updated)]
+    if snapshot.columns:
+        rows = records.read_columns(sql, np.concatenate([added, updated]), ["metadata"])
+        metadatas = [records.decode_metadata(text) for (text,) in rows]
+    return snapshot.advance(
+        state.commit_no,
+        state.next_label,
+        added=added,
+        updated=updated,
+        deleted=np.setdiff1d(touched, updated, assume_unique=True),
+        vectors=vectors,
+        metadatas=metadatas,
+    )
+
+
+def load_vectors(sql: apsw.Connection, snapshot: Snapshot, dimension: int) -> Snapshot:
+    """Return `snapshot`, which is that of this transaction, with the vectors."""
+    snapshot = _without_dead(snapshot)
+    parts = records.scan_vectors(sql, snapshot.labels.values, dimension)
+    return snapshot.with_vectors(FlatIndex.build(dimension, parts))
+
+
+def load_columns(sql: apsw.Connection, snapshot: Snapshot, keys: Iterable[str]) -> Snapshot:
+    """Return `snapshot`, which is that of this transaction, with columns for metadata `keys`."""
+    missing = [key for key in keys if key not in snapshot.columns]
+    if not missing:
+        return snapshot
+    values: dict[str, list[object]] = {key: [None] * len(snapshot) for key in missing}
+    labels, texts = _metadata(sql)
+    for place, text in zip(np.searchsorted(snapshot.labels.values, labels).tolist(), texts, strict=True):
+        metadata = records.decode_metadata(text) or {}
+        for key in missing:
+            values[key][place] = metadata.get(key)
+    return snapshot.with_columns({key: Column(column) for key, column in values.items()})
+
+
+def _begin(sql: apsw.Connection, state: State) -> Snapshot:
+    labels = records.list_labels(sql)
+    return Snapshot(
+        state.commit_no,
+        state.next_label,
+        GrowingArray(labels),
+        GrowingArray(np.ones(len(labels), dtype=np.bool_)),
+    )
+
+
+def _without_dead(snapshot: Snapshot) -> Snapshot:
+    """Return a snapshot whose every place is alive, so that vectors can be read off the table as it is."""
+    live = np.flatnonzero(snapshot.alive.values)
+    if len(live) == len(snapshot):
+        return snapshot
+    return Snapshot(
+        snapshot.commit_no,
+        snapshot.next_label,
+        GrowingArray(snapshot.labels.values[live]),
+        GrowingArray(np.ones(len(live), dtype=np.bool_)),
+        None,
+        {key: column.keep(live) for key, column in snapshot.columns.items()},
+    )
+
+
+def _metadata(sql: apsw.Connection) -> tuple[list[int], Iterator[str]]:
+    rows = list(records.scan_column(sql, "metadata"))
+    return [label for label, _ in rows], (text for _, text in rows)
