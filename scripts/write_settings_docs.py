@@ -6,8 +6,8 @@ import json
 import re
 from pathlib import Path
 
-from chromadb._model.settings_fields import Field
-from chromadb._model.settings_table import SETTINGS
+from chromadb._settings.fields import Field
+from chromadb._settings.table import SETTINGS
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "settings.md"
 _HEAD = "| Area | Setting | Allowed | Default | Meaning |\n| --- | --- | --- | --- | --- |\n"

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT
-from chromadb._model.settings import Settings
+from chromadb._settings import Settings
 
 __all__ = ["DEFAULT_DATABASE", "DEFAULT_TENANT", "Settings"]

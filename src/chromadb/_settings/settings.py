@@ -6,14 +6,14 @@ import copy
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from chromadb._model.settings_fields import ARGUMENT, ASSIGNMENT, Field
-from chromadb._model.settings_sources import (
+from chromadb._settings.fields import ARGUMENT, ASSIGNMENT, Field
+from chromadb._settings.sources import (
     read_environment,
     refuse_or_warn,
     refuse_storage_before_0_4,
     unknown_name_error,
 )
-from chromadb._model.settings_table import SETTINGS, SettingsTable
+from chromadb._settings.table import SETTINGS, SettingsTable
 from chromadb.errors import InvalidArgumentError
 
 Values: TypeAlias = dict[str, Any]

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import chromadb.config
-from chromadb._model.settings_sources import REMOVED_AUTH_SETTINGS
-from chromadb._model.settings_table import SETTINGS
+from chromadb._settings.sources import REMOVED_AUTH_SETTINGS
+from chromadb._settings.table import SETTINGS
 from chromadb.config import DEFAULT_DATABASE, DEFAULT_TENANT, Settings
 from chromadb.errors import ChromaError, InvalidArgumentError
 
