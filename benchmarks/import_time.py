@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def import_cost(python: str, statement: str, runs: int) -> Measurement:
-    """Return the median wall time, in ms, of an empty process, of one that runs `statement`, and the difference.
+    """Return median wall times in ms: an empty process, one that runs `statement`, and the difference.
 
     The two alternate. One unmeasured run of each comes first: it compiles byte code and fills the page cache.
     """
