@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 from chromadb._model.types import Embeddable, Embeddings, Space
 from chromadb.errors import EmbeddingFunctionError
 
-D = TypeVar("D", bound=Embeddable, contravariant=True)
+D_contra = TypeVar("D_contra", bound=Embeddable, contravariant=True)
 
 
 @runtime_checkable
-class EmbeddingFunction(Protocol[D]):
+class EmbeddingFunction(Protocol[D_contra]):
     """Turn documents or images into vectors.
 
     Subclasses need only ``__call__``. Those that also define ``name``, ``get_config`` and
     ``build_from_config`` are stored with a collection and used again when it is opened.
     """
 
-    def __call__(self, input: D) -> Embeddings:
+    def __call__(self, input: D_contra) -> Embeddings:
         """Return one vector per item of ``input``, in order, all of the same dimension."""
         ...
 
-    def embed_query(self, input: D) -> Embeddings:
+    def embed_query(self, input: D_contra) -> Embeddings:
         """Return one vector per query; by default the same as for what is stored."""
         return self(input)
 
@@ -59,9 +59,11 @@ class EmbeddingFunction(Protocol[D]):
     @staticmethod
     def validate_config(config: dict[str, Any]) -> None:
         """Raise an error where ``build_from_config`` would not accept ``config``."""
+        return None
 
     def validate_config_update(self, old_config: dict[str, Any], new_config: dict[str, Any]) -> None:
         """Raise an error where a collection must not change from one configuration to the other."""
+        return None
 
 
 def _overrides(function: object, method: str) -> bool:
@@ -71,7 +73,9 @@ def _overrides(function: object, method: str) -> bool:
 def class_name(function: object) -> str:
     """Return ``module.qualname`` of a function, or of the class of an object."""
     named = function if hasattr(function, "__qualname__") else type(function)
-    return f"{getattr(named, '__module__', '?')}.{getattr(named, '__qualname__', type(function).__qualname__)}"
+    return (
+        f"{getattr(named, '__module__', '?')}.{getattr(named, '__qualname__', type(function).__qualname__)}"
+    )
 
 
 def function_name(function: object) -> str | None:

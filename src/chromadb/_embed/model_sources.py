@@ -149,7 +149,7 @@ def _open(location: str) -> IO[bytes]:
 
 
 def _copy(source: IO[bytes], target: Path, total: int | None) -> tuple[str, int]:
-    from tqdm import tqdm
+    from tqdm import tqdm  # type: ignore[import-untyped]
 
     digest, received = hashlib.sha256(), 0
     # disable=None: shown on a terminal only.
@@ -216,6 +216,7 @@ def _run(command: list[str]) -> None:
     try:
         done = subprocess.run(
             command,
+            check=False,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=sys.__stderr__ if terminal else subprocess.DEVNULL,

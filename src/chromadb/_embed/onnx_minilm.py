@@ -14,7 +14,7 @@ from chromadb._model.types import Documents, Embeddings, Space
 from chromadb.errors import EmbeddingFunctionError
 
 
-class ONNXMiniLM_L6_V2(EmbeddingFunction[Documents]):  # noqa: N801 - the published name
+class ONNXMiniLM_L6_V2(EmbeddingFunction[Documents]):
     """Embed texts with all-MiniLM-L6-v2: 384 dimensions, unit length, at most 256 tokens of each text.
 
     ``preferred_providers``: execution providers of onnxruntime in order of preference; the CPU where not
@@ -52,7 +52,9 @@ class ONNXMiniLM_L6_V2(EmbeddingFunction[Documents]):  # noqa: N801 - the publis
 
     def _embed(self, texts: Documents) -> NDArray[np.float32]:
         if isinstance(texts, str):
-            raise EmbeddingFunctionError(f"the input must be a list of texts, got one str; pass [{texts[:40]!r}]")
+            raise EmbeddingFunctionError(
+                f"the input must be a list of texts, got one str; pass [{texts[:40]!r}]"
+            )
         texts = list(texts)
         for position, text in enumerate(texts):
             if not isinstance(text, str):

@@ -1,0 +1,103 @@
+"""Models of the sentence-transformers package."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chromadb._embed.base import EmbeddingFunction
+from chromadb._model.types import Documents, Embeddings
+from chromadb.errors import EmbeddingFunctionError
+
+_lock = threading.Lock()
+_models: dict[str, Any] = {}
+
+
+class SentenceTransformerEmbeddingFunction(EmbeddingFunction[Documents]):
+    """Embed texts with a model of sentence-transformers, ``pip install chromadb[sentence-transformers]``.
+
+    ``model_name``: a name on the model hub, or a folder. ``device``: ``"cpu"``, ``"cuda"``, ``"mps"`` ...
+    ``normalize_embeddings``: give unit vectors. Further keyword arguments (text, numbers, bools, ``None``)
+    go to ``sentence_transformers.SentenceTransformer``. A model is loaded once per process.
+    """
+
+    def __init__(
+        self,
+        model_name: str = "all-MiniLM-L6-v2",
+        device: str = "cpu",
+        normalize_embeddings: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        for key, value in kwargs.items():
+            if not (value is None or isinstance(value, (str, int, float, bool))):
+                raise EmbeddingFunctionError(
+                    f"the argument {key} of SentenceTransformerEmbeddingFunction must be text, a number, a "
+                    f"bool or None, so that it can be stored with a collection; got {type(value).__name__}"
+                )
+        self.model_name = model_name
+        self.device = device
+        self.normalize_embeddings = normalize_embeddings
+        self.kwargs = kwargs
+        self._model = _load(model_name, device, kwargs)
+
+    def __call__(self, input: Documents) -> Embeddings:
+        """Return one float32 array per text, in the order of the texts."""
+        vectors: NDArray[Any] = self._model.encode(
+            list(input),
+            convert_to_numpy=True,
+            normalize_embeddings=self.normalize_embeddings,
+            show_progress_bar=False,
+        )
+        return list(np.asarray(vectors, dtype=np.float32))
+
+    @staticmethod
+    def name() -> str:
+        """Return ``"sentence_transformer"``."""
+        return "sentence_transformer"
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {
+            "model_name": self.model_name,
+            "device": self.device,
+            "normalize_embeddings": self.normalize_embeddings,
+            "kwargs": self.kwargs,
+        }
+
+    @staticmethod
+    def build_from_config(config: dict[str, Any]) -> SentenceTransformerEmbeddingFunction:
+        """Return the function that ``get_config`` described."""
+        return SentenceTransformerEmbeddingFunction(
+            model_name=config.get("model_name", "all-MiniLM-L6-v2"),
+            device=config.get("device", "cpu"),
+            normalize_embeddings=config.get("normalize_embeddings", False),
+            **config.get("kwargs", {}),
+        )
+
+    def validate_config_update(self, old_config: dict[str, Any], new_config: dict[str, Any]) -> None:
+        """Refuse another model: its vectors could not be compared with those that are stored."""
+        old, new = old_config.get("model_name"), new_config.get("model_name", old_config.get("model_name"))
+        if old != new:
+            raise EmbeddingFunctionError(
+                f"the model of a collection cannot be changed from {old!r} to {new!r}: its vectors could not "
+                "be compared with those that are stored. Embed the documents again into a new collection"
+            )
+
+
+def _load(model_name: str, device: str, kwargs: dict[str, Any]) -> Any:
+    try:
+        from sentence_transformers import SentenceTransformer  # type: ignore[import-not-found]
+    except ImportError as error:
+        raise EmbeddingFunctionError(
+            "SentenceTransformerEmbeddingFunction needs the package sentence-transformers: "
+            "pip install 'chromadb[sentence-transformers]'"
+        ) from error
+    key = json.dumps([model_name, device, kwargs], sort_keys=True)
+    with _lock:
+        if key not in _models:
+            _models[key] = SentenceTransformer(model_name_or_path=model_name, device=device, **kwargs)
+        return _models[key]

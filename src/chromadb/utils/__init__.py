@@ -1,0 +1,1 @@
+"""Public helpers around the client."""

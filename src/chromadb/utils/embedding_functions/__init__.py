@@ -1,0 +1,54 @@
+"""Embedding functions: the default one, those of providers, and the means to write one.
+
+The names are looked up when they are used: importing this module loads no model library.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from chromadb._embed.base import EmbeddingFunction
+from chromadb._embed.registry import known_embedding_functions, register_embedding_function
+
+if TYPE_CHECKING:
+    from chromadb._embed.default import DefaultEmbeddingFunction
+    from chromadb._embed.onnx_minilm import ONNXMiniLM_L6_V2
+    from chromadb._embed.sentence_transformer import SentenceTransformerEmbeddingFunction
+
+__all__ = [
+    "DefaultEmbeddingFunction",
+    "EmbeddingFunction",
+    "ONNXMiniLM_L6_V2",
+    "SentenceTransformerEmbeddingFunction",
+    "config_to_embedding_function",
+    "known_embedding_functions",
+    "register_embedding_function",
+]
+
+_MODULES = {
+    "DefaultEmbeddingFunction": "chromadb._embed.default",
+    "ONNXMiniLM_L6_V2": "chromadb._embed.onnx_minilm",
+    "SentenceTransformerEmbeddingFunction": "chromadb._embed.sentence_transformer",
+}
+
+
+def config_to_embedding_function(config: dict[str, Any]) -> EmbeddingFunction[Any]:
+    """Return the function of ``{"name": ..., "config": ...}``, as stored with a collection.
+
+    Errors: :class:`chromadb.errors.EmbeddingFunctionError` where the name is not registered.
+    """
+    from chromadb._embed.registry import build
+
+    return build({"type": "known", **config})
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_MODULES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
