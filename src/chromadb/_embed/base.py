@@ -59,11 +59,11 @@ class EmbeddingFunction(Protocol[D_contra]):
     @staticmethod
     def validate_config(config: dict[str, Any]) -> None:
         """Raise an error where ``build_from_config`` would not accept ``config``."""
-        return None
+        return
 
     def validate_config_update(self, old_config: dict[str, Any], new_config: dict[str, Any]) -> None:
         """Raise an error where a collection must not change from one configuration to the other."""
-        return None
+        return
 
 
 def _overrides(function: object, method: str) -> bool:
@@ -73,9 +73,7 @@ def _overrides(function: object, method: str) -> bool:
 def class_name(function: object) -> str:
     """Return ``module.qualname`` of a function, or of the class of an object."""
     named = function if hasattr(function, "__qualname__") else type(function)
-    return (
-        f"{getattr(named, '__module__', '?')}.{getattr(named, '__qualname__', type(function).__qualname__)}"
-    )
+    return f"{getattr(named, '__module__', '?')}.{getattr(named, '__qualname__', type(function).__qualname__)}"
 
 
 def function_name(function: object) -> str | None:
@@ -111,9 +109,7 @@ def embed(function: object, inputs: Sequence[Any], *, queries: bool = False) -> 
     """
     label = function_label(function)
     if not callable(function):
-        raise EmbeddingFunctionError(
-            f"the embedding function must be callable with a list of inputs, got {function!r}"
-        )
+        raise EmbeddingFunctionError(f"the embedding function must be callable with a list of inputs, got {function!r}")
     if len(inputs) == 0:
         return np.empty((0, 0), dtype=np.float32)
     embed_query = getattr(function, "embed_query", None)
@@ -171,8 +167,7 @@ def _as_array(output: object, label: str) -> NDArray[Any]:
         raise
     except (TypeError, ValueError, RuntimeError) as error:
         raise EmbeddingFunctionError(
-            f"the embedding function {label} returned {type(output).__name__}, which cannot be read as "
-            f"vectors: {error}"
+            f"the embedding function {label} returned {type(output).__name__}, which cannot be read as vectors: {error}"
         ) from error
     if array.dtype.kind not in "fiu":
         raise EmbeddingFunctionError(

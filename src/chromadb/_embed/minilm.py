@@ -43,8 +43,7 @@ class MiniLM:
         self._session = session
         self._tokenizer = tokenizer
         self._input_types = {
-            value.name: np.dtype(np.int64 if "int64" in value.type else np.int32)
-            for value in session.get_inputs()
+            value.name: np.dtype(np.int64 if "int64" in value.type else np.int32) for value in session.get_inputs()
         }
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:

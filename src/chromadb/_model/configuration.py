@@ -72,8 +72,15 @@ class Configuration:
         return {"hnsw": self.hnsw.to_dict(), "spann": None, "embedding_function": function}
 
 
-def parse_configuration(metadata: Mapping[str, Any] | None, configuration: Any) -> HnswConfiguration:
+def parse_configuration(
+    metadata: Mapping[str, Any] | None, configuration: Any, default_space: str | None = None
+) -> HnswConfiguration:
     """Return the index parameters that ``hnsw:*`` metadata and `configuration` ask for together.
+
+    Args:
+        metadata: of the collection.
+        configuration: what the caller gave.
+        default_space: the space where neither names one, l2 if it is None.
 
     Raises:
         InvalidArgumentError: an unknown parameter, a value that is not allowed, or the two contradict each other.
@@ -86,7 +93,8 @@ def parse_configuration(metadata: Mapping[str, Any] | None, configuration: Any) 
                 f"Expected one value of {name}, got {from_metadata[name]!r} in the metadata and "
                 f"{from_configuration[name]!r} in the configuration. Give it in one place."
             )
-    return replace(HnswConfiguration(), **from_metadata, **{**from_configuration})
+    base = {} if default_space is None else {"space": _check_parameter("space", default_space, "the default space")}
+    return HnswConfiguration(**{**base, **from_metadata, **from_configuration})
 
 
 def update_configuration(
@@ -133,7 +141,8 @@ def _configuration_parameters(configuration: Any) -> dict[str, Any]:
         return {}
     if not isinstance(configuration, Mapping):
         raise InvalidArgumentTypeError(
-            'Expected configuration to be a dict such as {"hnsw": {"space": "cosine"}}, got ' f"{describe(configuration)}."
+            'Expected configuration to be a dict such as {"hnsw": {"space": "cosine"}}, got '
+            f"{describe(configuration)}."
         )
     allowed = ("hnsw", "spann", "embedding_function", "hnsw_configuration")
     for key in configuration:
@@ -189,7 +198,9 @@ def _check_parameter(name: str, value: Any, where: str) -> Any:
             raise InvalidArgumentError(f"Expected {where} to be a float above 0, got {describe(value)}.")
         return float(value)
     least = {"max_neighbors": 2, "batch_size": 1, "sync_threshold": 1}.get(name, 1)
-    most = {"max_neighbors": 512, "ef_construction": 100_000, "ef_search": 1_000_000, "num_threads": 1024}.get(name, 2**31)
+    most = {"max_neighbors": 512, "ef_construction": 100_000, "ef_search": 1_000_000, "num_threads": 1024}.get(
+        name, 2**31
+    )
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise InvalidArgumentError(f"Expected {where} to be an int from {least} to {most}, got {describe(value)}.")
     return int(value)

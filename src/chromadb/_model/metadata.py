@@ -128,7 +128,5 @@ def _check_list(values: Any, where: str) -> list[Any]:
     types = {type(value) for value in checked}
     if len(types) != 1:
         got = "an empty list" if not types else " and ".join(sorted(t.__name__ for t in types))
-        raise InvalidArgumentError(
-            f"Expected metadata value to be {ALLOWED}, got {got} at {where}."
-        )
+        raise InvalidArgumentError(f"Expected metadata value to be {ALLOWED}, got {got} at {where}.")
     return checked

@@ -66,9 +66,7 @@ def check_space_name(name: Any, kind: str) -> str:
     if not isinstance(name, str):
         raise InvalidArgumentTypeError(f"Expected the {kind} name to be a str, got {describe(name)}.")
     if len(name) < 3:
-        raise InvalidArgumentError(
-            f"Expected the {kind} name to have at least 3 characters, got {shorten(name)}."
-        )
+        raise InvalidArgumentError(f"Expected the {kind} name to have at least 3 characters, got {shorten(name)}.")
     return check_text(name, f"the {kind} name")
 
 

@@ -36,7 +36,9 @@ def check_include(include: Any, *, query: bool) -> tuple[str, ...]:
     """
     allowed = FIELDS if query else GET_FIELDS
     if isinstance(include, str) or not hasattr(include, "__iter__"):
-        raise InvalidArgumentTypeError(f"Expected include to be a list of {', '.join(allowed)}; got {describe(include)}.")
+        raise InvalidArgumentTypeError(
+            f"Expected include to be a list of {', '.join(allowed)}; got {describe(include)}."
+        )
     wanted = set()
     for item in include:
         name = item.value if isinstance(item, Enum) else item

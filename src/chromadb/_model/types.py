@@ -39,15 +39,11 @@ WhereOperator: TypeAlias = Literal[
     "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$contains", "$not_contains"
 ]
 LogicalOperator: TypeAlias = Literal["$and", "$or"]
-WhereDocumentOperator: TypeAlias = Literal[
-    "$contains", "$not_contains", "$regex", "$not_regex", "$and", "$or"
-]
+WhereDocumentOperator: TypeAlias = Literal["$contains", "$not_contains", "$regex", "$not_regex", "$and", "$or"]
 Where: TypeAlias = dict[str, Any]
 WhereDocument: TypeAlias = dict[str, Any]
 
-Include: TypeAlias = list[
-    Literal["documents", "embeddings", "metadatas", "distances", "uris", "data"]
-]
+Include: TypeAlias = list[Literal["documents", "embeddings", "metadatas", "distances", "uris", "data"]]
 Space: TypeAlias = Literal["l2", "ip", "cosine"]
 
 Embeddable: TypeAlias = Documents | Images

@@ -34,20 +34,15 @@ def to_matrix(values: Any, what: str) -> Matrix:
             f"Expected {what} to be vectors, an array of shape (n, dimension); got an array of shape {array.shape}."
         )
     if array.shape[0] == 0 or array.shape[1] == 0:
-        raise InvalidArgumentError(
-            f"Expected {what} to be non-empty vectors, got an array of shape {array.shape}."
-        )
+        raise InvalidArgumentError(f"Expected {what} to be non-empty vectors, got an array of shape {array.shape}.")
     if array.dtype.kind not in "fiu":
-        raise InvalidArgumentTypeError(
-            f"Expected {what} to be vectors of float or int numbers, got {_kind(array)}."
-        )
+        raise InvalidArgumentTypeError(f"Expected {what} to be vectors of float or int numbers, got {_kind(array)}.")
     with np.errstate(over="ignore"):
         matrix = np.ascontiguousarray(array, dtype=np.float32)
     if not np.isfinite(matrix).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(matrix))[0])
         raise InvalidArgumentError(
-            f"Expected {what} to be finite numbers within float32, got {array[row, column]} at "
-            f"{what}[{row}][{column}]."
+            f"Expected {what} to be finite numbers within float32, got {array[row, column]} at {what}[{row}][{column}]."
         )
     return matrix
 
@@ -85,9 +80,7 @@ def _from_sequence(values: Any, what: str) -> NDArray[Any]:
         return np.asarray(values)
     except ValueError:
         _explain_ragged(values, what)
-        raise InvalidArgumentTypeError(
-            f"Expected {what} to be vectors of numbers, got {shorten(values)}."
-        ) from None
+        raise InvalidArgumentTypeError(f"Expected {what} to be vectors of numbers, got {shorten(values)}.") from None
 
 
 def _explain_ragged(values: Sequence[Any], what: str) -> None:

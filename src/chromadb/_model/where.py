@@ -183,9 +183,7 @@ def _single_item(node: Any, path: str) -> tuple[str, Any]:
         raise InvalidArgumentTypeError(f"Expected {path} to be a dict, got {describe(node)}.")
     if len(node) != 1:
         hint = (
-            " Leave the argument out for no filter."
-            if not node
-            else ' Join several conditions with {"$and": [...]}.'
+            " Leave the argument out for no filter." if not node else ' Join several conditions with {"$and": [...]}.'
         )
         raise InvalidArgumentError(f"Expected {path} to have exactly one key, got {shorten(node)}.{hint}")
     key, value = next(iter(node.items()))

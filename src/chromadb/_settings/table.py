@@ -27,9 +27,7 @@ class SettingsTable:
     is_persistent: bool = used(
         False, "storage", "Keep the data in `persist_directory`; otherwise in the memory of the process."
     )
-    persist_directory: str = used(
-        "./chroma", "storage", "The directory of the data, made when it is missing."
-    )
+    persist_directory: str = used("./chroma", "storage", "The directory of the data, made when it is missing.")
     allow_reset: bool = used(False, "storage", "Allow `reset()`, which deletes everything.")
     chroma_synchronous: Literal["full", "normal"] = used(
         "full",
@@ -61,16 +59,12 @@ class SettingsTable:
     chroma_server_ssl_verify: bool | str | None = later(
         None, "client", "Check the certificate of the server: a boolean, or the path of a CA bundle."
     )
-    chroma_server_headers: dict[str, str] | None = later(
-        None, "client", "HTTP headers sent with each request."
-    )
+    chroma_server_headers: dict[str, str] | None = later(None, "client", "HTTP headers sent with each request.")
     chroma_server_api_default_path: str = later("/api/v2", "client", "Where the API begins below the host.")
     chroma_http_keepalive_secs: Seconds | None = later(
         40.0, "client", "How long an idle connection is kept open; none: without end."
     )
-    chroma_http_max_connections: Count | None = later(
-        None, "client", "Connections at once; none: any number."
-    )
+    chroma_http_max_connections: Count | None = later(None, "client", "Connections at once; none: any number.")
     chroma_http_max_keepalive_connections: Count | None = later(
         None, "client", "Idle connections kept open; none: any number."
     )
@@ -131,9 +125,7 @@ class SettingsTable:
         {}, "observability", "Headers sent with traces, for keys for instance."
     )
     chroma_otel_granularity: str | None = later(None, "observability", "How detailed traces are.")
-    anonymized_telemetry: bool = accepted(
-        True, "observability", "No usage data is ever sent, whatever it says."
-    )
+    anonymized_telemetry: bool = accepted(True, "observability", "No usage data is ever sent, whatever it says.")
     chroma_product_telemetry_impl: str = accepted(
         "chromadb.telemetry.product.posthog.Posthog", "observability", "There is no product telemetry."
     )
@@ -201,9 +193,7 @@ class SettingsTable:
         "distributed",
         "There are no query nodes.",
     )
-    worker_memberlist_name: str = accepted(
-        "query-service-memberlist", "distributed", "There are no query nodes."
-    )
+    worker_memberlist_name: str = accepted("query-service-memberlist", "distributed", "There are no query nodes.")
     chroma_query_replication_factor: Count = accepted(2, "distributed", "There are no query nodes.")
     chroma_query_request_timeout_seconds: Count = accepted(60, "distributed", "There are no query nodes.")
     chroma_coordinator_host: str = accepted("localhost", "distributed", "There is no coordinator.")

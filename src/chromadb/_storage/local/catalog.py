@@ -15,7 +15,7 @@ from chromadb._storage.local.database import SqliteDatabase
 from chromadb.errors import InvalidCollectionException, NotFoundError, UniqueConstraintError
 
 _COLUMNS = """
-    SELECT c.id, c.name, d.tenant, d.name, c.metadata, c.hnsw, c.embedding_function
+    SELECT c.id, c.name, d.tenant, d.name, c.metadata, c.hnsw, c.embedding_function, c.dimension
     FROM collections c JOIN databases d ON d.number = c.database
 """
 
@@ -146,7 +146,8 @@ class Catalog:
         with self.database.write() as sql:
             number = _database_number(sql, info.database, info.tenant)
             taken = sql.execute(
-                "SELECT 1 FROM collections WHERE database = ? AND name = ? AND id <> ?", (number, info.name, str(info.id))
+                "SELECT 1 FROM collections WHERE database = ? AND name = ? AND id <> ?",
+                (number, info.name, str(info.id)),
             ).get
             if taken:
                 raise UniqueConstraintError(f"Collection {info.name!r} already exists. Choose another name.")
@@ -156,6 +157,11 @@ class Catalog:
             )
             if not sql.changes():
                 raise InvalidCollectionException(f"Collection {info.name!r} does not exist any more.")
+
+    def note_dimension(self, id: UUID, dimension: int) -> None:
+        """Keep a copy of what the record store has fixed for good, so that listings need not open it."""
+        with self.database.write() as sql:
+            sql.execute("UPDATE collections SET dimension = ? WHERE id = ?", (dimension, str(id)))
 
     def delete_collection(self, tenant: str, database: str, name: str) -> UUID:
         """Delete a collection; return its id."""
@@ -222,10 +228,9 @@ def _encode(info: CollectionInfo) -> tuple[str | None, str, str | None]:
 
 
 def _info(row: tuple[Any, ...]) -> CollectionInfo:
-    id, name, tenant, database, metadata, hnsw, function = row
+    id, name, tenant, database, metadata, hnsw, function, dimension = row
     configuration = Configuration(
         hnsw_from_dict(msgspec.json.decode(hnsw)), msgspec.json.decode(function) if function else None
     )
-    return CollectionInfo(
-        UUID(id), name, tenant, database, configuration, msgspec.json.decode(metadata) if metadata else None
-    )
+    decoded = msgspec.json.decode(metadata) if metadata else None
+    return CollectionInfo(UUID(id), name, tenant, database, configuration, decoded, dimension)

@@ -18,9 +18,7 @@ from chromadb.errors import ChromaError
 
 def check_sqlite(name: str, sql: apsw.Connection) -> list[Finding]:
     """Let SQLite audit its own file: pages, indexes, constraints, references."""
-    findings = [
-        Finding(name, f"SQLite: {text}") for (text,) in sql.execute("PRAGMA integrity_check") if text != "ok"
-    ]
+    findings = [Finding(name, f"SQLite: {text}") for (text,) in sql.execute("PRAGMA integrity_check") if text != "ok"]
     findings += [
         Finding(name, f"SQLite: a row of {table} refers to nothing in {parent}")
         for table, _, parent, _ in sql.execute("PRAGMA foreign_key_check")
@@ -42,12 +40,8 @@ def _tables(sql: apsw.Connection, state: State) -> Iterator[str]:
         "count of records": ("SELECT count(*) FROM records", state.live),
         "count of changes": ("SELECT count(*) FROM changes", state.changes_kept),
         "records without an id": ("SELECT count(*) FROM records WHERE id = ''", 0),
-        "vectors without a record": (
-            "SELECT count(*) FROM vectors WHERE label NOT IN (SELECT label FROM records)", 0
-        ),
-        "records without a vector": (
-            "SELECT count(*) FROM records WHERE label NOT IN (SELECT label FROM vectors)", 0
-        ),
+        "vectors without a record": ("SELECT count(*) FROM vectors WHERE label NOT IN (SELECT label FROM records)", 0),
+        "records without a vector": ("SELECT count(*) FROM records WHERE label NOT IN (SELECT label FROM vectors)", 0),
         "labels from next_label on": (f"SELECT count(*) FROM records WHERE label >= {state.next_label}", 0),
         "changes of commits to come": (f"SELECT count(*) FROM changes WHERE commit_no > {state.commit_no}", 0),
     }

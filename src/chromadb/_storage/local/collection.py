@@ -147,9 +147,7 @@ class LocalCollection:
     def _fetch(self, sql: apsw.Connection, labels: Labels, fields: Sequence[str], distances: Any = None) -> Found:
         columns = {field: _FIELD_COLUMNS[field] for field in _FIELD_COLUMNS if field in fields}
         rows = records.read_columns(sql, labels, ["id", *columns.values()])
-        values: dict[str, Any] = {
-            field: [row[place] for row in rows] for place, field in enumerate(columns, start=1)
-        }
+        values: dict[str, Any] = {field: [row[place] for row in rows] for place, field in enumerate(columns, start=1)}
         if "metadatas" in values:
             values["metadatas"] = [records.decode_metadata(text) for text in values["metadatas"]]
         if "embeddings" in fields:

@@ -142,6 +142,10 @@ class LocalBackend:
         lease = self._take(info)
         try:
             yield lease.store
+            if info.dimension is None:
+                dimension = lease.store.dimension()
+                if dimension is not None:
+                    self._catalog.note_dimension(info.id, dimension)
         finally:
             self._give_back(info.id, lease)
 

@@ -63,5 +63,7 @@ def _explain_sqlite(name: str, error: apsw.Error) -> StorageError:
             f"{name} cannot be opened or made ({error}). Check that its directory exists and that this user may write there."
         )
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
-        return StorageCorruptError(f"{name} is damaged ({error}). Restore it from a backup; other collections are not affected.")
+        return StorageCorruptError(
+            f"{name} is damaged ({error}). Restore it from a backup; other collections are not affected."
+        )
     return StorageError(f"{name}: SQLite says {error}.")

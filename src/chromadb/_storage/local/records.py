@@ -125,7 +125,9 @@ def _insert(sql: apsw.Connection, records: Records, rows: list[int], label: int)
             )
 
     sql.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", columns())
-    _write_vectors(sql, "INSERT INTO vectors VALUES (?, ?)", records, {row: place for place, row in enumerate(rows, label)})
+    _write_vectors(
+        sql, "INSERT INTO vectors VALUES (?, ?)", records, {row: place for place, row in enumerate(rows, label)}
+    )
 
 
 def _update(sql: apsw.Connection, records: Records, existing: dict[str, int]) -> None:
@@ -138,7 +140,8 @@ def _update(sql: apsw.Connection, records: Records, existing: dict[str, int]) ->
         sql.executemany("UPDATE records SET uri = NULL WHERE label = ?", ((label,) for label in labels.values()))
     if records.modality == "document":
         sql.executemany(
-            "UPDATE records SET uri = NULL WHERE label = ? AND document IS NULL", ((label,) for label in labels.values())
+            "UPDATE records SET uri = NULL WHERE label = ? AND document IS NULL",
+            ((label,) for label in labels.values()),
         )
     for column, values in (("document", records.documents), ("uri", records.uris)):
         if values:
@@ -205,7 +208,9 @@ def find_labels(sql: apsw.Connection, ids: Sequence[str]) -> dict[str, int]:
     """Return the labels of those ids that exist."""
     # carray() takes no text with NUL, so these few are looked up one by one.
     plain = tuple(id for id in ids if "\0" not in id)
-    found = dict(sql.execute("SELECT id, label FROM records WHERE id IN carray(?)", (apsw.carray(plain),))) if plain else {}
+    found = (
+        dict(sql.execute("SELECT id, label FROM records WHERE id IN carray(?)", (apsw.carray(plain),))) if plain else {}
+    )
     if len(plain) < len(ids):
         for id in ids:
             if "\0" in id:
@@ -295,7 +300,9 @@ def _fill(sql: apsw.Connection, matrix: Matrix, rows: list[tuple[int, bytes]]) -
 
 
 def _missing_vectors(sql: apsw.Connection, count: int) -> StorageCorruptError:
-    return StorageCorruptError(f"{sql.filename} is damaged: records and vectors do not belong together ({count} missing).")
+    return StorageCorruptError(
+        f"{sql.filename} is damaged: records and vectors do not belong together ({count} missing)."
+    )
 
 
 def each(sql: apsw.Connection, statement: str, labels: Iterable[int] | Labels) -> Iterator[tuple[Any, ...]]:

@@ -19,6 +19,7 @@ CREATE TABLE collections (
     metadata           TEXT,
     hnsw               TEXT NOT NULL,
     embedding_function TEXT,
+    dimension          INTEGER,  -- NULL until the first vector
     UNIQUE (database, name)
 ) STRICT;
 

@@ -1,0 +1,1 @@
+"""Clients: the objects that users hold. Written in `_async`; `_sync` is generated from it."""

@@ -1,0 +1,1 @@
+"""Clients for asynchronous code: the source of those in `_sync`."""

@@ -1,0 +1,256 @@
+"""Clients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+from uuid import UUID
+
+from chromadb._client._async.collection import AsyncCollection, AsyncListedCollection
+from chromadb._client.creation import create_operation
+from chromadb._client.embedding import DEFAULT_FUNCTION
+from chromadb._client.system import CLOSED, AsyncSystem, clear_system_cache
+from chromadb._model import operations as op
+from chromadb._model.entities import CollectionInfo, UserIdentity
+from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT, check_collection_id
+from chromadb._model.results import check_count
+from chromadb._model.types import CollectionMetadata, DataLoader, Loadable
+from chromadb._settings import Settings
+from chromadb.errors import InvalidArgumentError, InvalidCollectionException
+
+
+class AsyncSharedSystemClient:
+    """What clients have in common: the places they share."""
+
+    @staticmethod
+    def clear_system_cache() -> None:
+        """Forget which places have clients: new clients start anew, those that exist go on as they are."""
+        clear_system_cache()
+
+
+class AsyncClient(AsyncSharedSystemClient):
+    """A client of one database of one tenant.
+
+    Made by ``EphemeralClient()``, ``PersistentClient()`` and their like. A context manager: it closes itself at the end.
+    """
+
+    def __init__(self, system: AsyncSystem, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE) -> None:
+        self._system = system
+        self._runner: op.AsyncRunner = system.runner
+        self.tenant = tenant
+        self.database = database
+
+    @classmethod
+    async def from_system(
+        cls, system: AsyncSystem, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE
+    ) -> AsyncClient:
+        """Return a client that shares the system of another one; both must be closed before it ends.
+
+        Raises:
+            NotFoundError: the tenant or the database does not exist.
+        """
+        client = cls(system.share(), tenant, database)
+        try:
+            await client.set_tenant(tenant, database)
+        except BaseException:
+            await client.close()
+            raise
+        return client
+
+    # --- the service ------------------------------------------------------------------------------
+
+    async def heartbeat(self) -> int:
+        """Return the time of the service in nanoseconds since the epoch."""
+        return await self._runner.run(op.Heartbeat())
+
+    async def get_version(self) -> str:
+        """Return the version of Chroma whose API this is."""
+        return await self._runner.run(op.GetVersion())
+
+    def get_settings(self) -> Settings:
+        """Return the settings that the client was made with."""
+        return self._system.settings
+
+    async def get_user_identity(self) -> UserIdentity:
+        """Return who the service takes the caller for."""
+        return await self._runner.run(op.GetUserIdentity())
+
+    async def get_max_batch_size(self) -> int:
+        """Return how many records one call should carry; larger calls are accepted too."""
+        return await self._runner.run(op.GetMaxBatchSize())
+
+    async def reset(self) -> bool:
+        """Delete everything, in all tenants and databases, for good.
+
+        Raises:
+            ResetDisabledError: the settings do not say ``allow_reset=True``.
+        """
+        return await self._runner.run(op.Reset())
+
+    async def close(self) -> None:
+        """Give back files and memory, once no other client shares them. Calling it again does nothing."""
+        runner, self._runner = self._runner, CLOSED
+        if runner is not CLOSED and self._system.leave():
+            await runner.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # --- tenant and database ----------------------------------------------------------------------
+
+    async def set_tenant(self, tenant: str, database: str = DEFAULT_DATABASE) -> None:
+        """Go on in another tenant.
+
+        Raises:
+            NotFoundError: the tenant or the database does not exist; nothing changes.
+        """
+        await self._runner.run(op.GetTenant(tenant))
+        await self._runner.run(op.GetDatabase(database, tenant))
+        self.tenant, self.database = tenant, database
+
+    async def set_database(self, database: str) -> None:
+        """Go on in another database of the same tenant.
+
+        Raises:
+            NotFoundError: the database does not exist; nothing changes.
+        """
+        await self._runner.run(op.GetDatabase(database, self.tenant))
+        self.database = database
+
+    # --- collections ------------------------------------------------------------------------------
+
+    async def list_collections(
+        self, limit: int | None = None, offset: int | None = None
+    ) -> list[AsyncListedCollection]:
+        """Return the collections, oldest first.
+
+        Args:
+            limit: how many at most.
+            offset: how many to leave out first.
+
+        Returns:
+            Items that are both the name, a `str`, and the collection, opened with its stored embedding function.
+        """
+        infos = await self._runner.run(
+            op.ListCollections(
+                self.tenant, self.database, check_count(limit, "limit"), check_count(offset, "offset") or 0
+            )
+        )
+        return [AsyncListedCollection(self._runner, info, DEFAULT_FUNCTION) for info in infos]
+
+    async def count_collections(self) -> int:
+        """Return how many collections there are."""
+        return await self._runner.run(op.CountCollections(self.tenant, self.database))
+
+    async def create_collection(
+        self,
+        name: str,
+        schema: None = None,
+        configuration: Mapping[str, Any] | None = None,
+        metadata: CollectionMetadata | None = None,
+        embedding_function: Any = DEFAULT_FUNCTION,
+        data_loader: DataLoader[Loadable] | None = None,
+        get_or_create: bool = False,
+    ) -> AsyncCollection:
+        """Make a collection.
+
+        Args:
+            name: 3 to 63 characters of ``[A-Za-z0-9._-]``, letters or digits at both ends.
+            schema: not supported yet; use `configuration`.
+            configuration: for example ``{"hnsw": {"space": "cosine"}}``.
+            metadata: anything worth noting; ``hnsw:*`` keys are configuration.
+            embedding_function: computes vectors; its name and configuration are stored. None: there is none.
+            data_loader: loads the data that URIs point to.
+            get_or_create: take the collection of this name as it is if there is one.
+
+        Raises:
+            UniqueConstraintError: a collection of this name exists already.
+            InvalidArgumentError: the name, the metadata or the configuration is not allowed.
+        """
+        operation, function = create_operation(
+            self.tenant, self.database, name, schema, configuration, metadata, embedding_function, get_or_create
+        )
+        return AsyncCollection(self._runner, await self._runner.run(operation), function, data_loader)
+
+    async def get_collection(
+        self,
+        name: str | None = None,
+        embedding_function: Any = DEFAULT_FUNCTION,
+        data_loader: DataLoader[Loadable] | None = None,
+        *,
+        id: UUID | str | None = None,
+    ) -> AsyncCollection:
+        """Return a collection that exists.
+
+        Args:
+            name: its name.
+            embedding_function: the function it was made with; left out: the one that is stored. None: there is none.
+            data_loader: loads the data that URIs point to.
+            id: its id, beside the name or instead of it.
+
+        Raises:
+            InvalidCollectionException: there is no such collection (a NotFoundError and a ValueError).
+            EmbeddingFunctionError: the function given is another one than the stored one.
+        """
+        if id is not None:
+            info = await self._get_by_id(id)
+            if name is not None and info.name != name:
+                raise InvalidCollectionException(f"Collection {id} has the name {info.name!r}, not {name!r}.")
+        elif name is not None:
+            info = await self._runner.run(op.GetCollection(self.tenant, self.database, name))
+        else:
+            raise InvalidArgumentError("Expected the name or the id of a collection, got neither.")
+        return AsyncCollection(self._runner, info, embedding_function, data_loader)
+
+    async def get_collection_by_id(
+        self,
+        id: UUID | str,
+        embedding_function: Any = DEFAULT_FUNCTION,
+        data_loader: DataLoader[Loadable] | None = None,
+    ) -> AsyncCollection:
+        """Return the collection of this id; the rest is as for :meth:`get_collection`."""
+        return AsyncCollection(self._runner, await self._get_by_id(id), embedding_function, data_loader)
+
+    async def get_or_create_collection(
+        self,
+        name: str,
+        schema: None = None,
+        configuration: Mapping[str, Any] | None = None,
+        metadata: CollectionMetadata | None = None,
+        embedding_function: Any = DEFAULT_FUNCTION,
+        data_loader: DataLoader[Loadable] | None = None,
+    ) -> AsyncCollection:
+        """Return the collection of this name as it is, or make it.
+
+        Metadata and configuration are used only when it is made. Args and errors are those of
+        :meth:`create_collection` and :meth:`get_collection`.
+        """
+        return await self.create_collection(
+            name, schema, configuration, metadata, embedding_function, data_loader, get_or_create=True
+        )
+
+    async def delete_collection(self, name: str) -> None:
+        """Delete a collection with all its records, for good.
+
+        Raises:
+            InvalidCollectionException: there is no such collection (a NotFoundError and a ValueError).
+        """
+        await self._runner.run(op.DeleteCollection(self.tenant, self.database, str(name)))
+
+    async def _get_by_id(self, id: UUID | str) -> CollectionInfo:
+        return await self._runner.run(op.GetCollectionById(self.tenant, self.database, check_collection_id(id)))
+
+    # --- what others look for ---------------------------------------------------------------------
+
+    @property
+    def _server(self) -> Any:
+        return self._system.server
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._system.where}, tenant {self.tenant!r}, database {self.database!r}>"

@@ -1,0 +1,90 @@
+"""Making clients: the one place that knows which backend stands behind which kind of client."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from chromadb._client._sync.admin import AdminClient
+from chromadb._client._sync.client import Client
+from chromadb._client.system import System, shared_system
+from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT
+from chromadb._model.operations import Runner
+from chromadb._settings import Settings
+from chromadb.errors import InvalidArgumentError
+
+_configured: dict[str, Any] = {}
+
+MEMORY = "memory"
+"""The place of ephemeral clients."""
+
+EMBEDDED_APIS = ("chromadb.api.segment.SegmentAPI", "chromadb.api.rust.RustBindingsAPI")
+"""Values of ``chroma_api_impl`` that mean this process."""
+
+
+def configure(**values: Any) -> None:
+    """Set defaults of settings for all clients made later, above environment and ``.env``.
+
+    Raises:
+        InvalidArgumentError: a value is not allowed.
+    """
+    Settings(**{**_configured, **values})
+    _configured.update(values)
+
+
+def default_settings() -> Settings:
+    """Return the settings that ``configure``, the environment and ``.env`` make together."""
+    return Settings(**_configured)
+
+
+def ephemeral_client(
+    settings: Settings | None = None, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE
+) -> Client:
+    """Return a client on memory; all those of a process share their data."""
+    chosen = (settings or default_settings()).model_copy(update={"is_persistent": False})
+    return Client.from_system(_system(chosen), tenant, database)
+
+
+def persistent_client(
+    path: str | os.PathLike[str] = "./chroma",
+    settings: Settings | None = None,
+    tenant: str = DEFAULT_TENANT,
+    database: str = DEFAULT_DATABASE,
+) -> Client:
+    """Return a client on a directory."""
+    update = {"is_persistent": True, "persist_directory": os.fspath(path)}
+    chosen = (settings or default_settings()).model_copy(update=update)
+    return Client.from_system(_system(chosen), tenant, database)
+
+
+def client(settings: Settings | None = None, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE) -> Client:
+    """Return the client that the settings describe."""
+    return Client.from_system(_system(settings or default_settings()), tenant, database)
+
+
+def admin_client(settings: Settings | None = None) -> AdminClient:
+    """Return an admin client of the place that the settings describe."""
+    return AdminClient.from_system(_system(settings or default_settings()))
+
+
+def _system(settings: Settings) -> System:
+    if settings.chroma_api_impl not in EMBEDDED_APIS:
+        raise InvalidArgumentError(
+            f"Expected chroma_api_impl to be one of {', '.join(EMBEDDED_APIS)}; got {settings.chroma_api_impl!r}. "
+            "Clients of a server are not part of this version yet."
+        )
+    path = os.path.realpath(settings.persist_directory) if settings.is_persistent else None
+    return shared_system(path or MEMORY, settings, lambda: _engine(path, settings))
+
+
+def _engine(path: str | None, settings: Settings) -> Runner:
+    from chromadb._engine.engine import Engine
+    from chromadb._storage.local.directory import LocalBackend
+
+    backend = LocalBackend(
+        path,
+        synchronous=settings.chroma_synchronous,
+        busy_timeout=settings.chroma_busy_timeout_seconds,
+        max_open_collections=settings.chroma_max_open_collections,
+    )
+    return Engine(backend, allow_reset=settings.allow_reset)

@@ -1,0 +1,1 @@
+"""Collection classes (public path)."""
