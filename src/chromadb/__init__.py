@@ -18,22 +18,12 @@ from chromadb._client._async.client import AsyncClient as AsyncClientAPI
 from chromadb._client._sync.client import Client as ClientAPI
 from chromadb._client._sync.collection import Collection
 from chromadb._client.connect import (
-    admin_client as AdminClient,
-)
-from chromadb._client.connect import (
-    client as Client,
-)
-from chromadb._client.connect import (
+    AdminClient,
+    Client,
+    EphemeralClient,
+    PersistentClient,
     configure,
-)
-from chromadb._client.connect import (
-    default_settings as get_settings,
-)
-from chromadb._client.connect import (
-    ephemeral_client as EphemeralClient,
-)
-from chromadb._client.connect import (
-    persistent_client as PersistentClient,
+    get_settings,
 )
 from chromadb._embed.base import EmbeddingFunction
 from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from chromadb._client._sync.admin import AdminClient
-from chromadb._client._sync.client import Client
+from chromadb._client._sync import admin, client
 from chromadb._client.system import System, shared_system
 from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT
 from chromadb._model.operations import Runner
@@ -32,39 +31,41 @@ def configure(**values: Any) -> None:
     _configured.update(values)
 
 
-def default_settings() -> Settings:
+def get_settings() -> Settings:
     """Return the settings that ``configure``, the environment and ``.env`` make together."""
     return Settings(**_configured)
 
 
-def ephemeral_client(
+def EphemeralClient(
     settings: Settings | None = None, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE
-) -> Client:
+) -> client.Client:
     """Return a client on memory; all those of a process share their data."""
-    chosen = (settings or default_settings()).model_copy(update={"is_persistent": False})
-    return Client.from_system(_system(chosen), tenant, database)
+    chosen = (settings or get_settings()).model_copy(update={"is_persistent": False})
+    return client.Client.from_system(_system(chosen), tenant, database)
 
 
-def persistent_client(
+def PersistentClient(
     path: str | os.PathLike[str] = "./chroma",
     settings: Settings | None = None,
     tenant: str = DEFAULT_TENANT,
     database: str = DEFAULT_DATABASE,
-) -> Client:
+) -> client.Client:
     """Return a client on a directory."""
     update = {"is_persistent": True, "persist_directory": os.fspath(path)}
-    chosen = (settings or default_settings()).model_copy(update=update)
-    return Client.from_system(_system(chosen), tenant, database)
+    chosen = (settings or get_settings()).model_copy(update=update)
+    return client.Client.from_system(_system(chosen), tenant, database)
 
 
-def client(settings: Settings | None = None, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE) -> Client:
+def Client(
+    settings: Settings | None = None, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE
+) -> client.Client:
     """Return the client that the settings describe."""
-    return Client.from_system(_system(settings or default_settings()), tenant, database)
+    return client.Client.from_system(_system(settings or get_settings()), tenant, database)
 
 
-def admin_client(settings: Settings | None = None) -> AdminClient:
+def AdminClient(settings: Settings | None = None) -> admin.AdminClient:
     """Return an admin client of the place that the settings describe."""
-    return AdminClient.from_system(_system(settings or default_settings()))
+    return admin.AdminClient.from_system(_system(settings or get_settings()))
 
 
 def _system(settings: Settings) -> System:

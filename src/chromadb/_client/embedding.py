@@ -32,7 +32,8 @@ def choose_function(given: Any, configuration: Any) -> Any:
         reason = conflict(describe(given) or {}, describe(configured) or {"type": "none"})
         if given is None or configured is None or reason:
             raise EmbeddingFunctionError(
-                f"Expected one embedding function, got {given!r} as an argument and {configured!r} in the configuration."
+                f"Expected one embedding function, got {given!r} as an argument and {configured!r} in the "
+                "configuration."
             )
     return configured
 

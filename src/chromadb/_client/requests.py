@@ -51,13 +51,10 @@ def write_records(
     """
     columns = {"documents": documents, "metadatas": metadatas, "uris": uris}
     records = check_records(ids, embeddings=embeddings, update=update, **columns)
-    given = [
-        name for name, values in (("documents", documents), ("images", images), ("uris", uris)) if values is not None
-    ]
     if embeddings is not None:
         if create and records.vectors is not None and len(records.vector_rows) < len(records):
             raise InvalidArgumentError(
-                "Expected a vector for every record, got None among the embeddings. Only update() may leave vectors out."
+                "Expected a vector for every record, got None among the embeddings. Only update() may leave them out."
             )
         return records
     if images is None and documents is None and (uris is None or not create):
@@ -67,8 +64,7 @@ def write_records(
     # A URI beside a document or an image is kept with the record; alone it is what the vector is made from.
     if documents is not None and images is not None:
         raise InvalidArgumentError(
-            f"Expected one of documents, images and uris to embed, got {' and '.join(given)}. "
-            "Pass the embeddings, or split the call."
+            "Expected documents or images to embed, got both. Pass the embeddings, or split the call."
         )
     if documents is not None:
         return _embed_documents(embedding, records, columns, ids, update, create)
@@ -95,8 +91,8 @@ def _embed_documents(
     if create and len(texts) < len(documents):
         row = documents.index(None)
         raise InvalidArgumentError(
-            f"Expected a document for every record to embed, got None at documents[{row}]. Pass the embeddings, or leave "
-            "the record out."
+            f"Expected a document for every record to embed, got None at documents[{row}]. Pass the embeddings, or "
+            "leave the record out."
         )
     if not texts:
         return records

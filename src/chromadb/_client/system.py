@@ -109,8 +109,8 @@ def shared_system(where: str, settings: Settings, make_runner: Callable[[], Runn
             system = _systems[where] = System(make_runner(), settings, where, lambda: _forget(where))
     if system.settings != settings:
         raise InvalidArgumentError(
-            f"A client of {where} exists in this process with other settings: {_differences(system.settings, settings)}. "
-            "Use the same settings, or close that client first."
+            f"A client of {where} exists in this process with other settings: "
+            f"{_differences(system.settings, settings)}. Use the same settings, or close that client first."
         )
     return system
 

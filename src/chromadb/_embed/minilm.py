@@ -18,7 +18,7 @@ from chromadb._embed.safetensors import read_float32
 from chromadb.errors import ModelUnavailableError
 
 if TYPE_CHECKING:
-    import onnxruntime  # type: ignore[import-untyped]
+    import onnxruntime
     import tokenizers
 
 DIMENSION = 384
@@ -48,7 +48,7 @@ class MiniLM:
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return unit vectors, float32 of shape ``(len(texts), 384)``, in the order of ``texts``."""
-        from tqdm import tqdm  # type: ignore[import-untyped]
+        from tqdm import tqdm
 
         vectors = np.empty((len(texts), DIMENSION), dtype=np.float32)
         # disable=None: shown on a terminal only.
@@ -67,11 +67,18 @@ class MiniLM:
         # and tokenizing is some 2 % of the work.
         if len(text) > _PREFIX:
             prefix = text[:_PREFIX]
-            encoding = self._tokenizer.encode(prefix)
+            encoding = self._encode(prefix)
             # The tokens of the prefix are those of the text where they end before its last, cut word.
             if encoding.overflowing and any(map(str.isspace, prefix[encoding.offsets[-2][1] :])):
                 return np.array(encoding.ids, dtype=np.int32)
-        return np.array(self._tokenizer.encode(text).ids, dtype=np.int32)
+        return np.array(self._encode(text).ids, dtype=np.int32)
+
+    def _encode(self, text: str) -> tokenizers.Encoding:
+        try:
+            return self._tokenizer.encode(text)
+        except TypeError:
+            # A lone surrogate is not text for the tokenizer, but may well come out of a damaged document.
+            return self._tokenizer.encode(text.encode("utf-8", "replace").decode())
 
     def _run(self, tokens: list[NDArray[np.int32]]) -> NDArray[np.float32]:
         shape = (len(tokens), max(len(row) for row in tokens))

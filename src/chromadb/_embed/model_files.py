@@ -1,4 +1,4 @@
-"""Where the files of the default model are: a folder that is named, the cache, an installed package, a source."""
+"""Where the files of the default model are: a named folder, the cache, an installed package, a source."""
 
 from __future__ import annotations
 

@@ -126,8 +126,11 @@ def _download(location: str, target: Path, sha256: str, size: int | None) -> Non
             total = size if size is not None else length
             digest, received = _copy(response, target, total)
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, OSError, ValueError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise SourceError(f"{location}: {reason or type(error).__name__}") from error
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
+        # Of a connection that failed, the cause alone; of an answer, its status too.
+        cause = error.reason if type(error) is urllib.error.URLError else error
+        raise SourceError(f"{location}: {str(cause) or type(cause).__name__}") from error
     if total is not None and received != total:
         raise SourceError(f"{location}: {received} bytes came, {total} are expected")
     if digest != sha256:
@@ -148,7 +151,7 @@ def _open(location: str) -> IO[bytes]:
 
 
 def _copy(source: IO[bytes], target: Path, total: int | None) -> tuple[str, int]:
-    from tqdm import tqdm  # type: ignore[import-untyped]
+    from tqdm import tqdm
 
     digest, received = hashlib.sha256(), 0
     # disable=None: shown on a terminal only.

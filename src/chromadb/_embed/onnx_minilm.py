@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,11 @@ class ONNXMiniLM_L6_V2(EmbeddingFunction[Documents]):
         vectors: list[NDArray[Any]] = list(self._embed(input))
         return vectors
 
-    def _embed(self, texts: Documents) -> NDArray[np.float32]:
+    def _embed(self, texts: object) -> NDArray[np.float32]:
         if isinstance(texts, str):
             raise EmbeddingFunctionError(f"the input must be a list of texts, got one str; pass [{texts[:40]!r}]")
+        if not isinstance(texts, Iterable):
+            raise EmbeddingFunctionError(f"the input must be a list of texts, got {texts!r}")
         texts = list(texts)
         for position, text in enumerate(texts):
             if not isinstance(text, str):

@@ -27,7 +27,7 @@ def import_onnxruntime() -> ModuleType:
         before = os.environ.get(_NO_TELEMETRY)
         os.environ[_NO_TELEMETRY] = "1"
         try:
-            import onnxruntime  # type: ignore[import-untyped]
+            import onnxruntime
         finally:
             if before is None:
                 del os.environ[_NO_TELEMETRY]

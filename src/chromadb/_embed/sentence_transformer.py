@@ -90,7 +90,7 @@ class SentenceTransformerEmbeddingFunction(EmbeddingFunction[Documents]):
 
 def _load(model_name: str, device: str, kwargs: dict[str, Any]) -> Any:
     try:
-        from sentence_transformers import SentenceTransformer  # type: ignore[import-not-found]
+        from sentence_transformers import SentenceTransformer
     except ImportError as error:
         raise EmbeddingFunctionError(
             "SentenceTransformerEmbeddingFunction needs the package sentence-transformers: "

@@ -5,7 +5,6 @@ Every operation passes through `Engine.run`, which is the one place to trace, li
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Any, cast
@@ -16,8 +15,6 @@ from chromadb._model.entities import UserIdentity
 from chromadb._model.operations import Operation, R
 from chromadb._storage.base import Backend, Finding
 from chromadb.errors import ClosedClientError, InternalError, ResetDisabledError
-
-logger = logging.getLogger("chromadb.engine")
 
 API_VERSION = "1.5.9"
 """The version of the published package whose API this is."""
@@ -83,7 +80,8 @@ def _user_identity(engine: Engine, operation: op.GetUserIdentity) -> UserIdentit
 def _reset(engine: Engine, operation: op.Reset) -> bool:
     if not engine.allow_reset:
         raise ResetDisabledError(
-            "reset() deletes everything and is not allowed. Allow it with Settings(allow_reset=True) or ALLOW_RESET=TRUE."
+            "reset() deletes everything and is not allowed. Allow it with Settings(allow_reset=True) or "
+            "ALLOW_RESET=TRUE in the environment."
         )
     engine.backend.reset()
     return True

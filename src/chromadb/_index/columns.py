@@ -50,7 +50,8 @@ class Column:
             return ~self.matching(Compare(compare.key, COMPLEMENTS[operator], operand))
         codes = self._codes.values
         if operator == "$eq":
-            return codes == self._code_of.get(identity(operand), -1)  # type: ignore[arg-type]
+            # An operand is a tuple for $in and $nin only.
+            return np.equal(codes, self._code_of.get(identity(operand), -1))  # type: ignore[arg-type]
         distinct = self._distinct[:]
         if isinstance(operand, tuple):
             wanted = [self._code_of.get(identity(item), -1) for item in operand]

@@ -11,10 +11,13 @@ cosine    1 - sum(a * b) / (norm(a) * norm(b))   1 if either is zero
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float32]
+FloatT = TypeVar("FloatT", np.float32, np.float64)
 
 BLOCK = 4096
 """Vectors converted to float64 at a time: bounds the memory of exact distances."""
@@ -34,18 +37,24 @@ def exact_distances(space: str, query: Matrix, vectors: Matrix) -> NDArray[np.fl
 def _distances(space: str, query: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     if space == "l2":
         difference = vectors - query
-        return np.einsum("ij,ij->i", difference, difference)
-    products = vectors @ query
+        return _row_sums(difference, difference)
+    products: NDArray[np.float64] = vectors @ query
     if space == "ip":
         return 1.0 - products
-    norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) * np.sqrt(query @ query)
-    return 1.0 - np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
+    norms = np.sqrt(_row_sums(vectors, vectors)) * np.sqrt(query @ query)
+    cosines: NDArray[np.float64] = np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
+    return 1.0 - cosines
+
+
+def _row_sums(one: NDArray[FloatT], other: NDArray[FloatT]) -> NDArray[FloatT]:
+    sums: NDArray[FloatT] = np.einsum("ij,ij->i", one, other)
+    return sums
 
 
 def squared_norms(vectors: Matrix) -> NDArray[np.float32]:
     """Return the squared Euclidean norm of each vector; infinite beyond float32."""
     with np.errstate(over="ignore"):
-        return np.einsum("ij,ij->i", vectors, vectors)
+        return _row_sums(vectors, vectors)
 
 
 def scores(space: str, queries: Matrix, vectors: Matrix, norms: NDArray[np.float32]) -> Matrix:

@@ -29,6 +29,15 @@ _METADATA_KEYS = {
 }
 _ALIASES = {"M": "max_neighbors", "construction_ef": "ef_construction", "search_ef": "ef_search"}
 
+_RANGES = {
+    "ef_construction": (1, 100_000),
+    "ef_search": (1, 1_000_000),
+    "max_neighbors": (2, 512),
+    "num_threads": (1, 1024),
+    "batch_size": (1, 2**31),
+    "sync_threshold": (1, 2**31),
+}
+
 
 @dataclass(frozen=True)
 class HnswConfiguration:
@@ -197,10 +206,7 @@ def _check_parameter(name: str, value: Any, where: str) -> Any:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
             raise InvalidArgumentError(f"Expected {where} to be a float above 0, got {describe(value)}.")
         return float(value)
-    least = {"max_neighbors": 2, "batch_size": 1, "sync_threshold": 1}.get(name, 1)
-    most = {"max_neighbors": 512, "ef_construction": 100_000, "ef_search": 1_000_000, "num_threads": 1024}.get(
-        name, 2**31
-    )
+    least, most = _RANGES[name]
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise InvalidArgumentError(f"Expected {where} to be an int from {least} to {most}, got {describe(value)}.")
     return int(value)

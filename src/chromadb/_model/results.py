@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -10,7 +9,7 @@ from chromadb._model.names import describe, shorten
 from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError
 
 FIELDS = ("metadatas", "documents", "distances", "embeddings", "uris", "data")
-"""What can be included, in the order in which `included` names it."""
+"""What can be included."""
 
 GET_FIELDS = tuple(field for field in FIELDS if field != "distances")
 GET_DEFAULT = ("metadatas", "documents")
@@ -29,7 +28,7 @@ class IncludeEnum(str, Enum):
 
 
 def check_include(include: Any, *, query: bool) -> tuple[str, ...]:
-    """Return the fields to include, once each, in a fixed order.
+    """Return the fields to include, once each, in the order given.
 
     Raises:
         InvalidArgumentError: an unknown field, or ``distances`` outside of a query.
@@ -39,7 +38,7 @@ def check_include(include: Any, *, query: bool) -> tuple[str, ...]:
         raise InvalidArgumentTypeError(
             f"Expected include to be a list of {', '.join(allowed)}; got {describe(include)}."
         )
-    wanted = set()
+    wanted: dict[str, None] = {}
     for item in include:
         name = item.value if isinstance(item, Enum) else item
         if name not in allowed:
@@ -47,8 +46,8 @@ def check_include(include: Any, *, query: bool) -> tuple[str, ...]:
             raise InvalidArgumentError(
                 f"Expected items of include to be among {', '.join(allowed)}; got {shorten(name)}.{hint}"
             )
-        wanted.add(name)
-    return tuple(field for field in allowed if field in wanted)
+        wanted[name] = None
+    return tuple(wanted)
 
 
 def check_count(value: Any, what: str, *, least: int = 0) -> int | None:
@@ -65,8 +64,3 @@ def check_count(value: Any, what: str, *, least: int = 0) -> int | None:
     if count < least:
         raise InvalidArgumentTypeError(f"Expected {what} to be an int of at least {least}, got {count}.")
     return count
-
-
-def pick(wanted: bool, values: Callable[[], Any]) -> Any:
-    """Return ``values()`` if it is wanted, else None."""
-    return values() if wanted else None

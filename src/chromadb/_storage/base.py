@@ -33,6 +33,7 @@ from chromadb._model.configuration import HnswConfiguration
 from chromadb._model.entities import Address, CollectionInfo, Database, Tenant
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
+from chromadb._model.types import Metadata
 from chromadb._model.vectors import Matrix
 
 WriteMode = Literal["add", "update", "upsert"]
@@ -44,7 +45,7 @@ class Found:
 
     ids: list[str]
     documents: list[str | None] | None = None
-    metadatas: list[dict[str, Any] | None] | None = None
+    metadatas: list[Metadata | None] | None = None
     uris: list[str | None] | None = None
     vectors: Matrix | None = None
     distances: NDArray[np.float32] | None = None
@@ -104,7 +105,7 @@ class CollectionStore(Protocol):
 class Backend(Protocol):
     """A catalog of tenants, databases and collections, and the stores of the collections.
 
-    A missing thing raises NotFoundError (of a collection: InvalidCollectionException), a duplicate UniqueConstraintError.
+    A missing thing raises NotFoundError (a collection InvalidCollectionException), a duplicate UniqueConstraintError.
     """
 
     def create_tenant(self, name: str) -> None: ...

@@ -32,7 +32,7 @@ class AsyncSharedSystemClient:
 class AsyncClient(AsyncSharedSystemClient):
     """A client of one database of one tenant.
 
-    Made by ``EphemeralClient()``, ``PersistentClient()`` and their like. A context manager: it closes itself at the end.
+    Made by ``EphemeralClient()``, ``PersistentClient()`` and their like. A context manager that closes itself.
     """
 
     def __init__(self, system: AsyncSystem, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE) -> None:

@@ -261,7 +261,7 @@ class AsyncCollection:
     async def peek(self, limit: int = 10) -> GetResult:
         """Return the first `limit` records with embeddings, documents and metadata."""
         operation = get_operation(
-            self._address, None, None, limit, None, None, ["embeddings", "metadatas", "documents"], None
+            self._address, None, None, limit, None, None, ["metadatas", "documents", "embeddings"], None
         )
         return await self._runner.run(operation)
 
@@ -349,7 +349,7 @@ class AsyncCollection:
         return self._runner
 
 
-class AsyncListedCollection(AsyncCollection, str):
+class AsyncListedCollection(AsyncCollection, str):  # type: ignore[misc]
     """A collection as ``list_collections()`` gives it: its name, a `str`, and a handle at once.
 
     Compares and hashes like the name. ``count()`` counts records; ``count("x")`` counts letters.

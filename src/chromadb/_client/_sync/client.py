@@ -33,7 +33,7 @@ class SharedSystemClient:
 class Client(SharedSystemClient):
     """A client of one database of one tenant.
 
-    Made by ``EphemeralClient()``, ``PersistentClient()`` and their like. A context manager: it closes itself at the end.
+    Made by ``EphemeralClient()``, ``PersistentClient()`` and their like. A context manager that closes itself.
     """
 
     def __init__(self, system: System, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE) -> None:

@@ -256,7 +256,7 @@ class Collection:
     def peek(self, limit: int = 10) -> GetResult:
         """Return the first `limit` records with embeddings, documents and metadata."""
         operation = get_operation(
-            self._address, None, None, limit, None, None, ["embeddings", "metadatas", "documents"], None
+            self._address, None, None, limit, None, None, ["metadatas", "documents", "embeddings"], None
         )
         return self._runner.run(operation)
 
@@ -342,7 +342,7 @@ class Collection:
         return self._runner
 
 
-class ListedCollection(Collection, str):
+class ListedCollection(Collection, str):  # type: ignore[misc]
     """A collection as ``list_collections()`` gives it: its name, a `str`, and a handle at once.
 
     Compares and hashes like the name. ``count()`` counts records; ``count("x")`` counts letters.

@@ -57,7 +57,7 @@ class Catalog:
     def list_databases(self, tenant: str, limit: int | None, offset: int) -> list[Database]:
         with self.database.read() as sql:
             _check_tenant(sql, tenant)
-            rows = sql.execute(
+            rows: list[Any] = sql.execute(
                 "SELECT id, name FROM databases WHERE tenant = ? ORDER BY number LIMIT ? OFFSET ?",
                 (tenant, _limit(limit), offset),
             ).fetchall()
@@ -67,7 +67,7 @@ class Catalog:
         """Delete a database; return the ids of the collections that went with it."""
         with self.database.write() as sql:
             number = _database_number(sql, name, tenant)
-            ids = sql.execute("SELECT id FROM collections WHERE database = ?", (number,)).fetchall()
+            ids: list[Any] = sql.execute("SELECT id FROM collections WHERE database = ?", (number,)).fetchall()
             sql.execute("DELETE FROM databases WHERE number = ?", (number,))
         return [UUID(id) for (id,) in ids]
 
@@ -100,7 +100,8 @@ class Catalog:
                     f"Collection {name!r} already exists. Use get_or_create_collection() to take it as it is."
                 )
             sql.execute(
-                "INSERT INTO collections (id, database, name, metadata, hnsw, embedding_function) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO collections (id, database, name, metadata, hnsw, embedding_function) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
                 (str(info.id), number, name, *_encode(info)),
             )
         return info
@@ -125,7 +126,8 @@ class Catalog:
             ).fetchone()
         if row is None:
             raise InvalidCollectionException(
-                f"Collection {id} does not exist in database {database!r} of tenant {tenant!r}. It may have been deleted."
+                f"Collection {id} does not exist in database {database!r} of tenant {tenant!r}. "
+                "It may have been deleted."
             )
         return _info(row)
 
@@ -152,7 +154,8 @@ class Catalog:
             if taken:
                 raise UniqueConstraintError(f"Collection {info.name!r} already exists. Choose another name.")
             sql.execute(
-                "UPDATE collections SET name = ?, metadata = ?, hnsw = ?, embedding_function = ? WHERE id = ? AND database = ?",
+                "UPDATE collections SET name = ?, metadata = ?, hnsw = ?, embedding_function = ? "
+                "WHERE id = ? AND database = ?",
                 (info.name, *_encode(info), str(info.id), number),
             )
             if not sql.changes():
@@ -185,7 +188,8 @@ class Catalog:
         with self.database.write() as sql:
             ids = {UUID(id) for (id,) in sql.execute("SELECT id FROM collections")}
             sql.execute(
-                "DELETE FROM collections; DELETE FROM databases WHERE (tenant, name) <> ('default_tenant', 'default_database'); "
+                "DELETE FROM collections; "
+                "DELETE FROM databases WHERE (tenant, name) <> ('default_tenant', 'default_database'); "
                 "DELETE FROM tenants WHERE name <> 'default_tenant'"
             )
             # The default database can have been deleted before.

@@ -1,8 +1,8 @@
 """One collection: its record store and the snapshot that searches it.
 
 Locks: `_advancing` is held while a transaction begins and the snapshot is brought to the commit it sees, so snapshots
-only ever go forward. Searching and fetching happen outside of it, on a snapshot and a transaction that stay as they are.
-Writers never take it, except to evaluate the filter of a delete.
+only ever go forward. Searching and fetching happen outside of it, on a snapshot and a transaction that stay as they
+are. Writers never take it, except to evaluate the filter of a delete.
 """
 
 from __future__ import annotations

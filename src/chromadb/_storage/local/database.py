@@ -30,8 +30,8 @@ PAGE_SIZE = 16384
 CACHE_KIB = 8192
 IDLE_CONNECTIONS = 8
 
-# Connections that a fork brought into this process. They must be neither used nor closed here (sqlite.org/howtocorrupt.html,
-# 2.6), so they are kept from the garbage collector.
+# Connections that a fork brought into this process. They must be neither used nor closed here
+# (sqlite.org/howtocorrupt.html, 2.6), so they are kept from the garbage collector.
 _inherited: list[apsw.Connection] = []
 
 
@@ -58,7 +58,11 @@ class SqliteDatabase:
         self._synchronous = synchronous
         self._busy_timeout = busy_timeout
         self._uri = f"file:/chromadb-{os.getpid()}-{id(self)}-{time.monotonic_ns()}?vfs=memdb" if path is None else ""
-        self._forget_connections()
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._writer = threading.Lock()
+        self._idle: list[apsw.Connection] = []
+        self._closed = False
         with explained(self.name):
             connection = self._connect()
             try:
@@ -105,8 +109,7 @@ class SqliteDatabase:
 
     def close(self) -> None:
         """Close every connection that is not in use, and those in use when they are given back."""
-        if self._pid != os.getpid():
-            self._forget_connections()
+        self._after_fork()
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -118,18 +121,20 @@ class SqliteDatabase:
 
     # --- connections ------------------------------------------------------------------------------
 
-    def _forget_connections(self) -> None:
-        _inherited.extend(getattr(self, "_idle", []))
+    def _after_fork(self) -> None:
+        """Begin anew in a forked child, where the connections are the parent's and locks may be held by nobody."""
+        if self._pid == os.getpid():
+            return
         self._pid = os.getpid()
-        self._lock = threading.Lock()
-        self._writer = threading.Lock()
-        self._idle: list[apsw.Connection] = []
-        self._closed: bool = getattr(self, "_closed", False)
+        self._lock, self._writer = threading.Lock(), threading.Lock()
+        # The database of a child in memory is a copy of its own: its connections stay good.
+        if self.path is not None:
+            _inherited.extend(self._idle)
+            self._idle = []
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        if self._pid != os.getpid():
-            self._forget_connections()
+        self._after_fork()
         if not self._writer.acquire(timeout=self._busy_timeout):
             raise StorageLockedError(
                 f"Another thread of this process has been writing to {self.name} for {self._busy_timeout:g} seconds. "
@@ -142,9 +147,7 @@ class SqliteDatabase:
 
     @contextmanager
     def _connection(self) -> Iterator[apsw.Connection]:
-        # The database of a forked child in memory is a copy of its own: its connections stay good.
-        if self._pid != os.getpid() and self.path is not None:
-            self._forget_connections()
+        self._after_fork()
         with self._lock:
             if self._closed:
                 raise ClosedClientError("The client is closed. Make a new one.")
@@ -207,8 +210,8 @@ class SqliteDatabase:
         known = len(_migrations(self._schema))
         if version > known:
             raise StorageFormatError(
-                f"{self.name} has format {version}, written by a newer version of chromadb; this one reads formats up to "
-                f"{known}. Upgrade chromadb. Nothing was changed."
+                f"{self.name} has format {version}, written by a newer version of chromadb; this one reads formats up "
+                f"to {known}. Upgrade chromadb. Nothing was changed."
             )
         return version
 

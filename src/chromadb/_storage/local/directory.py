@@ -256,16 +256,17 @@ class LocalBackend:
 
     def _databases(self) -> list[tuple[str, str]]:
         with self._catalog.database.read() as sql:
-            return sql.execute("SELECT tenant, name FROM databases ORDER BY number").fetchall()
+            rows: list[Any] = sql.execute("SELECT tenant, name FROM databases ORDER BY number").fetchall()
+        return rows
 
 
 def _prepare(path: Path) -> None:
     """Make the directory, unless something stands there that is not ours."""
     if (path / PUBLISHED).exists():
         raise StorageFormatError(
-            f"{path} was written by a published version of Chroma ({PUBLISHED} stands there). This version keeps its data in "
-            "another format and does not change the files of that one. Choose another directory, and copy the collections "
-            "over: read them with the published version and add them here. Nothing was changed."
+            f"{path} was written by a published version of Chroma ({PUBLISHED} stands there). This version keeps its "
+            "data in another format and does not change the files of that one. Choose another directory, and copy the "
+            "collections over: read them with the published version and add them here. Nothing was changed."
         )
     with explained(str(path)):
         path.mkdir(parents=True, exist_ok=True)

@@ -51,16 +51,18 @@ def _explain_sqlite(name: str, error: apsw.Error) -> StorageError:
         return StorageFullError(f"No space left on the disk of {name}. Free some and try again. Nothing was written.")
     if isinstance(error, (apsw.BusyError, apsw.LockedError)):
         return StorageLockedError(
-            f"Another process holds the lock of {name} for too long. Wait for it, or raise chroma_busy_timeout_seconds. "
-            "Nothing was written."
+            f"Another process holds the lock of {name} for too long. Wait for it, or raise "
+            "chroma_busy_timeout_seconds. Nothing was written."
         )
     if isinstance(error, (apsw.ReadOnlyError, apsw.PermissionsError)):
         return StorageReadOnlyError(
-            f"{name} cannot be written. Give this user write permission to the file and its directory. Nothing was written."
+            f"{name} cannot be written. Give this user write permission to the file and its directory. "
+            "Nothing was written."
         )
     if isinstance(error, apsw.CantOpenError):
         return StorageReadOnlyError(
-            f"{name} cannot be opened or made ({error}). Check that its directory exists and that this user may write there."
+            f"{name} cannot be opened or made ({error}). Check that its directory exists and that this user may write "
+            "there."
         )
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
         return StorageCorruptError(

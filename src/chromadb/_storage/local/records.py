@@ -167,7 +167,7 @@ def _write_vectors(sql: apsw.Connection, statement: str, records: Records, label
         return
     vectors = np.ascontiguousarray(records.vectors, dtype="<f4")
     width = vectors.shape[1] * 4
-    data = memoryview(vectors).cast("B")
+    data = memoryview(vectors.data).cast("B")
     sql.executemany(
         statement,
         (
@@ -269,7 +269,7 @@ def read_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> Matrix
     statement = "SELECT label, vector FROM vectors WHERE label IN carray(?)"
     for start in range(0, len(labels), BATCH):
         part = labels[start : start + BATCH]
-        rows = sql.execute(statement, (apsw.carray(part),)).fetchall()
+        rows: list[Any] = sql.execute(statement, (apsw.carray(part),)).fetchall()
         if len(rows) != len(part):
             raise _missing_vectors(sql, len(part) - len(rows))
         if not np.array_equal(part, [label for label, _ in rows]):
@@ -284,7 +284,7 @@ def scan_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> Iterat
     cursor = sql.execute("SELECT label, vector FROM vectors ORDER BY label")
     for start in range(0, len(labels), BATCH):
         part = labels[start : start + BATCH]
-        rows = list(islice(cursor, len(part)))
+        rows: list[Any] = list(islice(cursor, len(part)))
         if len(rows) != len(part) or not np.array_equal(part, [label for label, _ in rows]):
             raise _missing_vectors(sql, 1)
         matrix = np.empty((len(part), dimension), dtype=np.float32)
