@@ -38,10 +38,26 @@ def check_metadata(metadata: Any, where: str, *, update: bool = False) -> dict[s
         raise InvalidArgumentError(
             f"Expected {where} to be a non-empty dict, got {{}}. Pass None for a record without metadata."
         )
-    return {
-        _check_key(key, where): _check_value(value, f"{where}[{shorten(key)}]", update)
-        for key, value in metadata.items()
-    }
+    checked = {}
+    for key, value in metadata.items():
+        if _plain(key, value):
+            checked[key] = value
+        else:
+            checked[_check_key(key, where)] = _check_value(value, f"{where}[{shorten(key)}]", update)
+    return checked
+
+
+def _plain(key: Any, value: Any) -> bool:
+    """Return whether there is nothing to convert or to object to; a shortcut for nearly all values."""
+    if type(key) is not str or not key.isascii() or key.startswith(RESERVED_PREFIX):
+        return False
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    if kind is int:
+        return -(2**63) <= value < 2**63
+    # NaN and infinity are not equal to themselves less themselves.
+    return kind is bool or (kind is float and value - value == 0.0)
 
 
 def check_collection_metadata(metadata: Any, *, update: bool = False) -> dict[str, Any] | None:
@@ -66,8 +82,10 @@ def check_collection_metadata(metadata: Any, *, update: bool = False) -> dict[st
 
 def merge_metadata(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return `old` updated by `new`, without the keys that `new` sets to None; None when nothing is left."""
-    merged = {**(old or {}), **(new or {})}
-    return {key: value for key, value in merged.items() if value is not None} or None
+    merged = {**old, **new} if old and new else dict(new or old or {})
+    if None in merged.values():
+        merged = {key: value for key, value in merged.items() if value is not None}
+    return merged or None
 
 
 def _check_key(key: Any, where: str) -> str:
