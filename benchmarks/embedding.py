@@ -13,21 +13,21 @@ from statistics import median
 import numpy as np
 
 SEED = 20
-WORDS = (
+VOCABULARY = (
     "the model reads words of a text and gives numbers that are near each other where what they say is near "
     "vector database index search distance memory document collection query filter record client server "
     "pineapple orange hawaii mountain river garden weather morning evening language history science music"
-).split()
+)
 
 
 def texts(kind: str, count: int) -> list[str]:
     """Return ``count`` texts: ``short`` 8 words, ``long`` 300 words, ``mixed`` 2 to 300, most of them short."""
-    random = np.random.default_rng(SEED)
+    random, words = np.random.default_rng(SEED), VOCABULARY.split()
     if kind == "mixed":
         lengths = np.clip(random.lognormal(3.5, 0.9, count).astype(int), 2, 300)
     else:
         lengths = np.full(count, {"short": 8, "long": 300}[kind])
-    return [" ".join(random.choice(WORDS, int(length))) for length in lengths]
+    return [" ".join(random.choice(words, int(length))) for length in lengths]
 
 
 def main() -> None:
