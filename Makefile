@@ -1,0 +1,50 @@
+# make quickstart   from a fresh clone to answers
+# make test         all tests
+# make check        style, types, layers, generated code
+# make format       put the code in order
+# make bench        benchmarks (see benchmarks/README.md)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: quickstart test check format bench clean
+
+quickstart: $(VENV)/.installed
+	$(BIN)/python examples/quickstart.py
+	@echo
+	$(BIN)/python examples/quickstart.py "How does a generator give back its values?"
+
+test: $(VENV)/.developing
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/.developing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python scripts/generate_sync.py --check
+
+format: $(VENV)/.developing
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/python scripts/generate_sync.py
+
+bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/insert.py
+
+clean:
+	rm -rf $(VENV) quickstart-data
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed: make PYTHON=python3.11") if sys.version_info < (3, 10) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.developing: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
