@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 from chromadb._model import operations as op
 from chromadb._model.configuration import Configuration, update_configuration
@@ -38,15 +39,15 @@ def _delete_database(backend: Backend, operation: op.DeleteDatabase) -> None:
 
 
 def _create_collection(backend: Backend, operation: op.CreateCollection) -> CollectionInfo:
-    return backend.create_collection(
+    info = CollectionInfo(
+        uuid4(),
+        operation.name,
         operation.tenant,
         operation.database,
-        operation.name,
-        operation.hnsw,
-        operation.embedding_function,
+        Configuration(operation.hnsw, operation.embedding_function),
         operation.metadata,
-        operation.get_or_create,
     )
+    return backend.create_collection(info, get_or_create=operation.get_or_create)
 
 
 def _get_collection(backend: Backend, operation: op.GetCollection) -> CollectionInfo:

@@ -57,7 +57,7 @@ def _plain(key: Any, value: Any) -> bool:
     if kind is int:
         return -(2**63) <= value < 2**63
     # NaN and infinity are not equal to themselves less themselves.
-    return kind is bool or (kind is float and value - value == 0.0)
+    return kind is bool or (kind is float and bool(value - value == 0.0))
 
 
 def check_collection_metadata(metadata: Any, *, update: bool = False) -> dict[str, Any] | None:

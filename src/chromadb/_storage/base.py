@@ -20,16 +20,15 @@ Identifiers such as labels or commit numbers stay below the seam.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chromadb._model.configuration import HnswConfiguration
 from chromadb._model.entities import Address, CollectionInfo, Database, Tenant
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
@@ -115,16 +114,10 @@ class Backend(Protocol):
     def list_databases(self, tenant: str, limit: int | None, offset: int) -> list[Database]: ...
     def delete_database(self, name: str, tenant: str) -> None: ...
 
-    def create_collection(
-        self,
-        tenant: str,
-        database: str,
-        name: str,
-        hnsw: HnswConfiguration,
-        embedding_function: Mapping[str, Any] | None,
-        metadata: Mapping[str, Any] | None,
-        get_or_create: bool,
-    ) -> CollectionInfo: ...
+    def create_collection(self, info: CollectionInfo, *, get_or_create: bool) -> CollectionInfo:
+        """Make the collection `info`, or with `get_or_create` return the one of this name as it is."""
+        ...
+
     def get_collection(self, tenant: str, database: str, name: str) -> CollectionInfo: ...
     def get_collection_by_id(self, tenant: str, database: str, id: UUID) -> CollectionInfo: ...
     def list_collections(self, tenant: str, database: str, limit: int | None, offset: int) -> list[CollectionInfo]: ...

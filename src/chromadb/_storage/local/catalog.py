@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
 import apsw
 import msgspec
 
-from chromadb._model.configuration import Configuration, HnswConfiguration, hnsw_from_dict
+from chromadb._model.configuration import Configuration, hnsw_from_dict
 from chromadb._model.entities import CollectionInfo, Database, Tenant
+from chromadb._storage.base import Finding
+from chromadb._storage.local.check import check_sqlite
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb.errors import InvalidCollectionException, NotFoundError, UniqueConstraintError
 
@@ -21,33 +22,33 @@ _COLUMNS = """
 
 
 class Catalog:
-    """Reads and writes the catalog; every call is one transaction."""
+    """Tenants, databases and collections; every call is one transaction. See ``_storage.base.Backend``."""
 
     def __init__(self, database: SqliteDatabase) -> None:
-        self.database = database
+        self._database = database
 
     # --- tenants and databases --------------------------------------------------------------------
 
     def create_tenant(self, name: str) -> None:
-        with self.database.write() as sql:
+        with self._database.write() as sql:
             if sql.execute("SELECT 1 FROM tenants WHERE name = ?", (name,)).get:
                 raise UniqueConstraintError(f"Tenant {name!r} already exists.")
             sql.execute("INSERT INTO tenants VALUES (?)", (name,))
 
     def get_tenant(self, name: str) -> Tenant:
-        with self.database.read() as sql:
+        with self._database.read() as sql:
             _check_tenant(sql, name)
         return Tenant(name)
 
     def create_database(self, name: str, tenant: str) -> None:
-        with self.database.write() as sql:
+        with self._database.write() as sql:
             _check_tenant(sql, tenant)
             if sql.execute("SELECT 1 FROM databases WHERE tenant = ? AND name = ?", (tenant, name)).get:
                 raise UniqueConstraintError(f"Database {name!r} already exists in tenant {tenant!r}.")
             sql.execute("INSERT INTO databases (id, tenant, name) VALUES (?, ?, ?)", (str(uuid4()), tenant, name))
 
     def get_database(self, name: str, tenant: str) -> Database:
-        with self.database.read() as sql:
+        with self._database.read() as sql:
             _check_tenant(sql, tenant)
             row = sql.execute("SELECT id FROM databases WHERE tenant = ? AND name = ?", (tenant, name)).get
         if row is None:
@@ -55,7 +56,7 @@ class Catalog:
         return Database(UUID(row), name, tenant)
 
     def list_databases(self, tenant: str, limit: int | None, offset: int) -> list[Database]:
-        with self.database.read() as sql:
+        with self._database.read() as sql:
             _check_tenant(sql, tenant)
             rows: list[Any] = sql.execute(
                 "SELECT id, name FROM databases WHERE tenant = ? ORDER BY number LIMIT ? OFFSET ?",
@@ -63,9 +64,9 @@ class Catalog:
             ).fetchall()
         return [Database(UUID(id), name, tenant) for id, name in rows]
 
-    def delete_database(self, name: str, tenant: str) -> list[UUID]:
-        """Delete a database; return the ids of the collections that went with it."""
-        with self.database.write() as sql:
+    def remove_database(self, name: str, tenant: str) -> list[UUID]:
+        """Take a database out of the catalog; return the ids of the collections that went with it."""
+        with self._database.write() as sql:
             number = _database_number(sql, name, tenant)
             ids: list[Any] = sql.execute("SELECT id FROM collections WHERE database = ?", (number,)).fetchall()
             sql.execute("DELETE FROM databases WHERE number = ?", (number,))
@@ -73,41 +74,31 @@ class Catalog:
 
     # --- collections ------------------------------------------------------------------------------
 
-    def create_collection(
-        self,
-        tenant: str,
-        database: str,
-        name: str,
-        hnsw: HnswConfiguration,
-        embedding_function: Mapping[str, Any] | None,
-        metadata: Mapping[str, Any] | None,
-        get_or_create: bool,
-    ) -> CollectionInfo:
+    def create_collection(self, info: CollectionInfo, *, get_or_create: bool) -> CollectionInfo:
         if get_or_create:
             # Usually it is there, and reading waits for no writer.
             try:
-                return self.get_collection(tenant, database, name)
+                return self.get_collection(info.tenant, info.database, info.name)
             except InvalidCollectionException:
                 pass
-        info = CollectionInfo(uuid4(), name, tenant, database, Configuration(hnsw, embedding_function), metadata)
-        with self.database.write() as sql:
-            number = _database_number(sql, database, tenant)
-            row = sql.execute(f"{_COLUMNS} WHERE c.database = ? AND c.name = ?", (number, name)).fetchone()
+        with self._database.write() as sql:
+            number = _database_number(sql, info.database, info.tenant)
+            row = sql.execute(f"{_COLUMNS} WHERE c.database = ? AND c.name = ?", (number, info.name)).fetchone()
             if row is not None:
                 if get_or_create:
                     return _info(row)
                 raise UniqueConstraintError(
-                    f"Collection {name!r} already exists. Use get_or_create_collection() to take it as it is."
+                    f"Collection {info.name!r} already exists. Use get_or_create_collection() to take it as it is."
                 )
             sql.execute(
                 "INSERT INTO collections (id, database, name, metadata, hnsw, embedding_function) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                (str(info.id), number, name, *_encode(info)),
+                (str(info.id), number, info.name, *_encode(info)),
             )
         return info
 
     def get_collection(self, tenant: str, database: str, name: str) -> CollectionInfo:
-        with self.database.read() as sql:
+        with self._database.read() as sql:
             row = sql.execute(
                 f"{_COLUMNS} WHERE d.tenant = ? AND d.name = ? AND c.name = ?", (tenant, database, name)
             ).fetchone()
@@ -120,7 +111,7 @@ class Catalog:
         return _info(row)
 
     def get_collection_by_id(self, tenant: str, database: str, id: UUID) -> CollectionInfo:
-        with self.database.read() as sql:
+        with self._database.read() as sql:
             row = sql.execute(
                 f"{_COLUMNS} WHERE c.id = ? AND d.tenant = ? AND d.name = ?", (str(id), tenant, database)
             ).fetchone()
@@ -132,7 +123,7 @@ class Catalog:
         return _info(row)
 
     def list_collections(self, tenant: str, database: str, limit: int | None, offset: int) -> list[CollectionInfo]:
-        with self.database.read() as sql:
+        with self._database.read() as sql:
             number = _database_number(sql, database, tenant)
             rows = sql.execute(
                 f"{_COLUMNS} WHERE c.database = ? ORDER BY c.number LIMIT ? OFFSET ?", (number, _limit(limit), offset)
@@ -140,12 +131,12 @@ class Catalog:
         return [_info(row) for row in rows]
 
     def count_collections(self, tenant: str, database: str) -> int:
-        with self.database.read() as sql:
+        with self._database.read() as sql:
             number = _database_number(sql, database, tenant)
             return int(sql.execute("SELECT count(*) FROM collections WHERE database = ?", (number,)).get)
 
     def update_collection(self, info: CollectionInfo) -> None:
-        with self.database.write() as sql:
+        with self._database.write() as sql:
             number = _database_number(sql, info.database, info.tenant)
             taken = sql.execute(
                 "SELECT 1 FROM collections WHERE database = ? AND name = ? AND id <> ?",
@@ -163,12 +154,12 @@ class Catalog:
 
     def note_dimension(self, id: UUID, dimension: int) -> None:
         """Keep a copy of what the record store has fixed for good, so that listings need not open it."""
-        with self.database.write() as sql:
+        with self._database.write() as sql:
             sql.execute("UPDATE collections SET dimension = ? WHERE id = ?", (dimension, str(id)))
 
-    def delete_collection(self, tenant: str, database: str, name: str) -> UUID:
-        """Delete a collection; return its id."""
-        with self.database.write() as sql:
+    def remove_collection(self, tenant: str, database: str, name: str) -> UUID:
+        """Take a collection out of the catalog; return its id."""
+        with self._database.write() as sql:
             number = _database_number(sql, database, tenant)
             id = sql.execute("SELECT id FROM collections WHERE database = ? AND name = ?", (number, name)).get
             if id is None:
@@ -178,14 +169,25 @@ class Catalog:
             sql.execute("DELETE FROM collections WHERE id = ?", (id,))
         return UUID(id)
 
+    def all_databases(self) -> list[tuple[str, str]]:
+        """Return tenant and name of every database."""
+        with self._database.read() as sql:
+            rows: list[Any] = sql.execute("SELECT tenant, name FROM databases ORDER BY number").fetchall()
+        return rows
+
+    def check_catalog(self) -> list[Finding]:
+        """Audit the file."""
+        with self._database.read() as sql:
+            return check_sqlite(self._database.name, sql)
+
     def collection_ids(self) -> set[UUID]:
         """Return the ids of all collections of all tenants."""
-        with self.database.read() as sql:
+        with self._database.read() as sql:
             return {UUID(id) for (id,) in sql.execute("SELECT id FROM collections")}
 
     def clear(self) -> set[UUID]:
         """Delete everything but the default tenant and database; return the ids of the collections that went."""
-        with self.database.write() as sql:
+        with self._database.write() as sql:
             ids = {UUID(id) for (id,) in sql.execute("SELECT id FROM collections")}
             sql.execute(
                 "DELETE FROM collections; "

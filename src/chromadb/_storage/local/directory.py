@@ -18,17 +18,15 @@ import os
 import shutil
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
-from chromadb._model.configuration import HnswConfiguration
-from chromadb._model.entities import Address, CollectionInfo, Database, Tenant
+from chromadb._model.entities import Address, CollectionInfo
 from chromadb._storage.base import CollectionStore, Finding
 from chromadb._storage.local.catalog import Catalog
-from chromadb._storage.local.check import check_sqlite
 from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.failures import explained
@@ -50,7 +48,7 @@ class _Lease:
         self.doomed = False
 
 
-class LocalBackend:
+class LocalBackend(Catalog):
     """Tenants, databases and collections in a directory; see ``_storage.base.Backend``.
 
     Args:
@@ -77,90 +75,41 @@ class LocalBackend:
         self._pid = os.getpid()
         if self.path is not None:
             _prepare(self.path)
-        self._catalog = Catalog(self._database(None if self.path is None else self.path / CATALOG, "catalog"))
+        super().__init__(self._open_database(None if self.path is None else self.path / CATALOG, "catalog"))
         self._sweep()
 
-    # --- Backend: tenants and databases -----------------------------------------------------------
-
-    def create_tenant(self, name: str) -> None:
-        self._catalog.create_tenant(name)
-
-    def get_tenant(self, name: str) -> Tenant:
-        return self._catalog.get_tenant(name)
-
-    def create_database(self, name: str, tenant: str) -> None:
-        self._catalog.create_database(name, tenant)
-
-    def get_database(self, name: str, tenant: str) -> Database:
-        return self._catalog.get_database(name, tenant)
-
-    def list_databases(self, tenant: str, limit: int | None, offset: int) -> list[Database]:
-        return self._catalog.list_databases(tenant, limit, offset)
+    # --- Backend ----------------------------------------------------------------------------------
 
     def delete_database(self, name: str, tenant: str) -> None:
-        for id in self._catalog.delete_database(name, tenant):
+        for id in self.remove_database(name, tenant):
             self._discard(id)
 
-    # --- Backend: collections ---------------------------------------------------------------------
-
-    def create_collection(
-        self,
-        tenant: str,
-        database: str,
-        name: str,
-        hnsw: HnswConfiguration,
-        embedding_function: Mapping[str, Any] | None,
-        metadata: Mapping[str, Any] | None,
-        get_or_create: bool,
-    ) -> CollectionInfo:
-        return self._catalog.create_collection(
-            tenant, database, name, hnsw, embedding_function, metadata, get_or_create
-        )
-
-    def get_collection(self, tenant: str, database: str, name: str) -> CollectionInfo:
-        return self._catalog.get_collection(tenant, database, name)
-
-    def get_collection_by_id(self, tenant: str, database: str, id: UUID) -> CollectionInfo:
-        return self._catalog.get_collection_by_id(tenant, database, id)
-
-    def list_collections(self, tenant: str, database: str, limit: int | None, offset: int) -> list[CollectionInfo]:
-        return self._catalog.list_collections(tenant, database, limit, offset)
-
-    def count_collections(self, tenant: str, database: str) -> int:
-        return self._catalog.count_collections(tenant, database)
-
-    def update_collection(self, info: CollectionInfo) -> None:
-        self._catalog.update_collection(info)
-
     def delete_collection(self, tenant: str, database: str, name: str) -> None:
-        self._discard(self._catalog.delete_collection(tenant, database, name))
+        self._discard(self.remove_collection(tenant, database, name))
 
     @contextmanager
     def open(self, address: Address) -> Iterator[CollectionStore]:
         """Give the records of a collection, which stay usable until the context ends."""
-        info = self._catalog.get_collection_by_id(address.tenant, address.database, address.collection)
+        info = self.get_collection_by_id(address.tenant, address.database, address.collection)
         lease = self._take(info)
         try:
             yield lease.store
             if info.dimension is None:
                 dimension = lease.store.dimension()
                 if dimension is not None:
-                    self._catalog.note_dimension(info.id, dimension)
+                    self.note_dimension(info.id, dimension)
         finally:
             self._give_back(info.id, lease)
 
-    # --- Backend: the whole -----------------------------------------------------------------------
-
     def reset(self) -> None:
         """Delete everything; the default tenant and database are there again."""
-        for id in self._catalog.clear():
+        for id in self.clear():
             self._discard(id)
 
     def check(self) -> list[Finding]:
         """Audit the catalog and every collection."""
-        with self._catalog.database.read() as sql:
-            findings = check_sqlite(self._catalog.database.name, sql)
-        for tenant, database in self._databases():
+        findings = self.check_catalog()
+        for tenant, database in self.all_databases():
             for info in self.list_collections(tenant, database, None, 0):
                 with self.open(info.address) as store:
                     findings += store.check()
@@ -175,7 +124,7 @@ class LocalBackend:
                 lease.doomed = True
         for lease in leases.values():
             lease.store.close()
-        self._catalog.database.close()
+        self._database.close()
 
     # --- open collections -------------------------------------------------------------------------
 
@@ -226,9 +175,9 @@ class LocalBackend:
             with explained(str(folder)):
                 folder.mkdir(parents=True, exist_ok=True)
             file = folder / RECORDS
-        return LocalCollection(self._database(file, "records"), info.configuration.hnsw.space)
+        return LocalCollection(self._open_database(file, "records"), info.configuration.hnsw.space)
 
-    def _database(self, file: Path | None, schema: str) -> SqliteDatabase:
+    def _open_database(self, file: Path | None, schema: str) -> SqliteDatabase:
         return SqliteDatabase(None if file is None else str(file), schema, self._synchronous, self._busy_timeout)
 
     def _after_fork(self) -> None:
@@ -249,15 +198,10 @@ class LocalBackend:
             return
         # In this order: a folder is only made once its row is there.
         folders = [entry.name for entry in os.scandir(self.path / COLLECTIONS)]
-        known = {str(id) for id in self._catalog.collection_ids()}
+        known = {str(id) for id in self.collection_ids()}
         for name in folders:
             if name not in known and _is_uuid(name):
                 shutil.rmtree(self.path / COLLECTIONS / name, ignore_errors=True)
-
-    def _databases(self) -> list[tuple[str, str]]:
-        with self._catalog.database.read() as sql:
-            rows: list[Any] = sql.execute("SELECT tenant, name FROM databases ORDER BY number").fetchall()
-        return rows
 
 
 def _prepare(path: Path) -> None:
