@@ -55,9 +55,8 @@ def _plain(key: Any, value: Any) -> bool:
     if kind is str:
         return bool(value.isascii())
     if kind is int:
-        return -(2**63) <= value < 2**63
-    # NaN and infinity are not equal to themselves less themselves.
-    return kind is bool or (kind is float and bool(value - value == 0.0))
+        return bool(-(2**63) <= value < 2**63)
+    return kind is bool or (kind is float and math.isfinite(value))
 
 
 def check_collection_metadata(metadata: Any, *, update: bool = False) -> dict[str, Any] | None:
