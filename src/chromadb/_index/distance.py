@@ -23,14 +23,16 @@ BLOCK = 4096
 """Vectors converted to float64 at a time: bounds the memory of exact distances."""
 
 
-def exact_distances(space: str, query: Matrix, vectors: Matrix) -> NDArray[np.float32]:
-    """Return the distances of `query`, shape (d,), to `vectors`, shape (n, d), computed in float64."""
-    distances = np.empty(len(vectors), dtype=np.float32)
+def exact_distances(space: str, query: Matrix, vectors: Matrix) -> NDArray[np.float64]:
+    """Return the distances of `query`, shape (d,), to `vectors`, shape (n, d), computed in float64.
+
+    Equal vectors get equal distances, wherever they stand.
+    """
+    distances = np.empty(len(vectors), dtype=np.float64)
     wide = query.astype(np.float64)
-    with np.errstate(over="ignore"):
-        for start in range(0, len(vectors), BLOCK):
-            block = vectors[start : start + BLOCK].astype(np.float64)
-            distances[start : start + len(block)] = _distances(space, wide, block)
+    for start in range(0, len(vectors), BLOCK):
+        block = vectors[start : start + BLOCK].astype(np.float64)
+        distances[start : start + len(block)] = _distances(space, wide, block)
     return distances
 
 
@@ -38,17 +40,31 @@ def _distances(space: str, query: NDArray[np.float64], vectors: NDArray[np.float
     if space == "l2":
         difference = vectors - query
         return _row_sums(difference, difference)
-    products: NDArray[np.float64] = vectors @ query
+    # Not a matrix product: its order of summation depends on where a row stands.
+    products: NDArray[np.float64] = np.einsum("ij,j->i", vectors, query)
     if space == "ip":
         return 1.0 - products
     norms = np.sqrt(_row_sums(vectors, vectors)) * np.sqrt(query @ query)
     cosines: NDArray[np.float64] = np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
-    return 1.0 - cosines
+    return np.clip(1.0 - cosines, 0.0, 2.0)
 
 
 def _row_sums(one: NDArray[FloatT], other: NDArray[FloatT]) -> NDArray[FloatT]:
     sums: NDArray[FloatT] = np.einsum("ij,ij->i", one, other)
     return sums
+
+
+def well_scaled(squared: NDArray[np.float32] | NDArray[np.float64], vectors: Matrix) -> bool:
+    """Return whether products with these vectors neither overflow float32 nor vanish in it.
+
+    Args:
+        squared: the squared norms of `vectors`.
+        vectors: shape (n, d). Zero vectors are well scaled.
+    """
+    if not squared.max(initial=0.0) <= 1e30:
+        return False
+    small = squared < 1e-30
+    return not vectors[small].any()
 
 
 def squared_norms(vectors: Matrix) -> NDArray[np.float32]:
@@ -85,7 +101,7 @@ def scores(space: str, queries: Matrix, vectors: Matrix, norms: NDArray[np.float
 
 
 def rounding(space: str, query: Matrix, norms: NDArray[np.float32]) -> float:
-    """Return a bound on the rounding error of `scores` for one query."""
+    """Return a bound on the rounding error of `scores` for one query, where norms are `well_scaled`."""
     epsilon = float(np.finfo(np.float32).eps) * (len(query) + 8)
     if space == "cosine":
         return epsilon

@@ -11,16 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chromadb._index.distance import Matrix, exact_distances, rounding, scores, squared_norms
+from chromadb._index.distance import Matrix, exact_distances, rounding, scores, squared_norms, well_scaled
 
 CHUNK = 1024
 """Vectors in one chunk. An update copies the chunks it touches; a search makes one matrix product per chunk."""
 
 GATHER_SHARE = 0.1
 """A filter that allows less than this share of the vectors is answered from these alone, without a pass over all."""
-
-SAFE_NORM = 1e30
-"""Squared norms up to this cannot overflow in float32 products."""
 
 Places = NDArray[np.intp]
 
@@ -29,10 +26,12 @@ Places = NDArray[np.intp]
 class _Chunk:
     vectors: Matrix
     norms: NDArray[np.float32]
+    well_scaled: bool
 
 
 def _chunk(vectors: Matrix) -> _Chunk:
-    return _Chunk(vectors, squared_norms(vectors))
+    norms = squared_norms(vectors)
+    return _Chunk(vectors, norms, well_scaled(norms, vectors))
 
 
 class FlatIndex:
@@ -104,7 +103,7 @@ class FlatIndex:
             Nearest first, equal distances by place. The result is that of a comparison in float64 with every vector.
         """
         places = np.flatnonzero(allowed)
-        if len(places) <= max(n, GATHER_SHARE * len(allowed)) or self._might_overflow(queries):
+        if len(places) <= max(n, GATHER_SHARE * len(allowed)) or not self._well_scaled(queries):
             return [self._nearest(space, query, n, places) for query in queries]
         found = []
         lengths = np.sqrt(np.einsum("ij,ij->i", queries, queries))[:, np.newaxis]
@@ -121,7 +120,7 @@ class FlatIndex:
 
     def _nearest(self, space: str, query: Matrix, n: int, places: Places) -> tuple[Places, NDArray[np.float32]]:
         distances = np.concatenate(
-            [np.empty(0, dtype=np.float32)]
+            [np.empty(0, dtype=np.float64)]
             + [
                 exact_distances(space, query, self.take(places[start : start + CHUNK]))
                 for start in range(0, len(places), CHUNK)
@@ -131,7 +130,8 @@ class FlatIndex:
             near = distances <= np.partition(distances, n - 1)[n - 1]
             places, distances = places[near], distances[near]
         order = np.lexsort((places, distances))[:n]
-        return places[order], distances[order]
+        with np.errstate(over="ignore"):
+            return places[order], distances[order].astype(np.float32)
 
     def _scores(self, space: str, queries: Matrix) -> Matrix:
         all_scores = np.empty((len(queries), len(self)), dtype=np.float32)
@@ -143,6 +143,5 @@ class FlatIndex:
     def _rounding(self, space: str, query: Matrix) -> float:
         return max(rounding(space, query, chunk.norms) for chunk in self._chunks)
 
-    def _might_overflow(self, queries: Matrix) -> bool:
-        largest = max((float(chunk.norms.max()) for chunk in self._chunks), default=0.0)
-        return not (largest <= SAFE_NORM and float(squared_norms(queries).max()) <= SAFE_NORM)
+    def _well_scaled(self, queries: Matrix) -> bool:
+        return all(chunk.well_scaled for chunk in self._chunks) and well_scaled(squared_norms(queries), queries)

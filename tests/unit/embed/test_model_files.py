@@ -19,7 +19,7 @@ import pytest
 
 from chromadb._embed import model_files, model_sources
 from chromadb._embed.model_files import locate
-from chromadb._embed.model_sources import MINILM, ModelRelease, ReleaseFile
+from chromadb._embed.model_release import MINILM, ModelRelease, ReleaseFile
 from chromadb.errors import InvalidArgumentError, ModelUnavailableError
 
 _PYTHON = model_sources._python

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from chromadb._client._async.threads import in_thread
 from chromadb._client.embedding import CollectionEmbedding
 from chromadb._client.requests import (
     GET_INCLUDE,
@@ -139,9 +139,7 @@ class AsyncCollection:
             InvalidDimensionException: the vectors have another dimension than those in the collection.
             EmbeddingFunctionError: there is no embedding function, or it failed.
         """
-        records = await asyncio.to_thread(
-            write_records, self._embedding, ids, embeddings, metadatas, documents, images, uris
-        )
+        records = await in_thread(write_records, self._embedding, ids, embeddings, metadatas, documents, images, uris)
         await self._runner.run(op.Add(self._address, records))
 
     async def update(
@@ -160,7 +158,7 @@ class AsyncCollection:
 
         Args and errors are those of :meth:`add`.
         """
-        records = await asyncio.to_thread(
+        records = await in_thread(
             write_records,
             self._embedding,
             ids,
@@ -187,7 +185,7 @@ class AsyncCollection:
 
         Args and errors are those of :meth:`add`.
         """
-        records = await asyncio.to_thread(
+        records = await in_thread(
             write_records, self._embedding, ids, embeddings, metadatas, documents, images, uris, update=True
         )
         await self._runner.run(op.Upsert(self._address, records))
@@ -256,7 +254,7 @@ class AsyncCollection:
         """
         operation = get_operation(self._address, ids, where, limit, offset, where_document, include, includes)
         result = await self._runner.run(operation)
-        return await asyncio.to_thread(finish_get, self._embedding, operation, result)
+        return await in_thread(finish_get, self._embedding, operation, result)
 
     async def peek(self, limit: int = 10) -> GetResult:
         """Return the first `limit` records with embeddings, documents and metadata."""
@@ -301,11 +299,11 @@ class AsyncCollection:
             InvalidDimensionException: the query has another dimension than the vectors in the collection.
         """
         operation = query_operation(self._address, ids, n_results, where, where_document, include, includes)
-        vectors = await asyncio.to_thread(
+        vectors = await in_thread(
             query_vectors, self._embedding, query_embeddings, query_texts, query_images, query_uris
         )
         result = await self._runner.run(replace(operation, vectors=vectors))
-        return await asyncio.to_thread(finish_query, self._embedding, operation, result)
+        return await in_thread(finish_query, self._embedding, operation, result)
 
     # --- the collection itself --------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from chromadb._model.configuration import Configuration, hnsw_from_dict
 from chromadb._model.entities import CollectionInfo, Database, Tenant
 from chromadb._storage.base import Finding
 from chromadb._storage.local.check import check_sqlite
-from chromadb._storage.local.database import SqliteDatabase
+from chromadb._storage.local.database import MAX_INTEGER, SqliteDatabase
 from chromadb.errors import InvalidCollectionException, NotFoundError, UniqueConstraintError
 
 _COLUMNS = """
@@ -60,7 +60,7 @@ class Catalog:
             _check_tenant(sql, tenant)
             rows: list[Any] = sql.execute(
                 "SELECT id, name FROM databases WHERE tenant = ? ORDER BY number LIMIT ? OFFSET ?",
-                (tenant, _limit(limit), offset),
+                (tenant, _limit(limit), _limit(offset)),
             ).fetchall()
         return [Database(UUID(id), name, tenant) for id, name in rows]
 
@@ -126,7 +126,8 @@ class Catalog:
         with self._database.read() as sql:
             number = _database_number(sql, database, tenant)
             rows = sql.execute(
-                f"{_COLUMNS} WHERE c.database = ? ORDER BY c.number LIMIT ? OFFSET ?", (number, _limit(limit), offset)
+                f"{_COLUMNS} WHERE c.database = ? ORDER BY c.number LIMIT ? OFFSET ?",
+                (number, _limit(limit), _limit(offset)),
             ).fetchall()
         return [_info(row) for row in rows]
 
@@ -223,7 +224,7 @@ def _no_database(name: str, tenant: str) -> NotFoundError:
 
 
 def _limit(limit: int | None) -> int:
-    return -1 if limit is None else limit
+    return -1 if limit is None else min(limit, MAX_INTEGER)
 
 
 def _encode(info: CollectionInfo) -> tuple[str | None, str, str | None]:

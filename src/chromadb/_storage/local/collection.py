@@ -1,8 +1,8 @@
 """One collection: its record store and the snapshot that searches it.
 
-Locks: `_advancing` is held while a transaction begins and the snapshot is brought to the commit it sees, so snapshots
-only ever go forward. Searching and fetching happen outside of it, on a snapshot and a transaction that stay as they
-are. Writers never take it, except to evaluate the filter of a delete.
+Locks: `_advancing` is held while a transaction reads for the first time, which fixes the commit it sees, and the
+snapshot is brought to that commit; so snapshots only ever go forward. Searching and fetching happen outside of it, on
+a snapshot and a transaction that stay as they are. Writers never take it, except to evaluate the filter of a delete.
 """
 
 from __future__ import annotations
@@ -114,33 +114,23 @@ class LocalCollection:
         self, filter: Filter | None, vectors: bool = False
     ) -> Iterator[tuple[apsw.Connection, Snapshot, State]]:
         """Give a transaction and the snapshot of the very commit that it sees."""
+        with self.database.read() as sql:
+            snapshot, state = self._advance(sql, filter, vectors)
+            yield sql, snapshot, state
+
+    def _advance(self, sql: apsw.Connection, filter: Filter | None, vectors: bool = False) -> tuple[Snapshot, State]:
+        """Bring the snapshot to the commit that a transaction sees, which has not read anything yet."""
         if self._pid != os.getpid():
             # The lock may have been held by a thread that does not exist in this process.
             self._advancing, self._pid = threading.Lock(), os.getpid()
-        self._advancing.acquire()
-        locked = True
-        try:
-            with self.database.read() as sql:
-                snapshot, state = self._advance_locked(sql, filter, vectors)
-                self._advancing.release()
-                locked = False
-                yield sql, snapshot, state
-        finally:
-            if locked:
-                self._advancing.release()
-
-    def _advance(self, sql: apsw.Connection, filter: Filter | None) -> tuple[Snapshot, State]:
         with self._advancing:
-            return self._advance_locked(sql, filter, False)
-
-    def _advance_locked(self, sql: apsw.Connection, filter: Filter | None, vectors: bool) -> tuple[Snapshot, State]:
-        state = records.read_state(sql)
-        snapshot = follow(sql, self._snapshot, state)
-        if vectors and snapshot.vectors is None and state.dimension is not None:
-            snapshot = load_vectors(sql, snapshot, state.dimension)
-        snapshot = load_columns(sql, snapshot, keys_of(filter))
-        self._snapshot = snapshot
-        return snapshot, state
+            state = records.read_state(sql)
+            snapshot = follow(sql, self._snapshot, state)
+            if vectors and snapshot.vectors is None and state.dimension is not None:
+                snapshot = load_vectors(sql, snapshot, state.dimension)
+            snapshot = load_columns(sql, snapshot, keys_of(filter))
+            self._snapshot = snapshot
+            return snapshot, state
 
     # --- fetching ---------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.failures import explained
-from chromadb.errors import StorageFormatError
+from chromadb.errors import InvalidArgumentError, StorageFormatError
 
 CATALOG = "catalog.sqlite3"
 COLLECTIONS = "collections"
@@ -45,7 +45,8 @@ class _Lease:
     def __init__(self, store: LocalCollection) -> None:
         self.store = store
         self.users = 0
-        self.doomed = False
+        self.closing = False
+        self.deleted = False
 
 
 class LocalBackend(Catalog):
@@ -121,7 +122,7 @@ class LocalBackend(Catalog):
         with self._lock:
             leases, self._open = self._open, OrderedDict()
             for lease in leases.values():
-                lease.doomed = True
+                lease.closing = True
         for lease in leases.values():
             lease.store.close()
         self._database.close()
@@ -135,10 +136,10 @@ class LocalBackend(Catalog):
             lease = self._open.get(info.id)
             if lease is None:
                 lease = self._open[info.id] = _Lease(self._open_collection(info))
-                if self.path is not None:
-                    evicted = self._evict()
             self._open.move_to_end(info.id)
             lease.users += 1
+            if self.path is not None:
+                evicted = self._evict()
         for each in evicted:
             each.store.close()
         return lease
@@ -146,10 +147,11 @@ class LocalBackend(Catalog):
     def _give_back(self, id: UUID, lease: _Lease) -> None:
         with self._lock:
             lease.users -= 1
-            last = lease.doomed and not lease.users
+            last = lease.closing and not lease.users
         if last:
             lease.store.close()
-            self._remove(id)
+            if lease.deleted:
+                self._remove(id)
 
     def _evict(self) -> list[_Lease]:
         """Take idle collections off the table until it is within its limit; the caller closes them."""
@@ -161,7 +163,7 @@ class LocalBackend(Catalog):
         with self._lock:
             lease = self._open.pop(id, None)
             if lease is not None:
-                lease.doomed = True
+                lease.closing = lease.deleted = True
                 if lease.users:
                     return
         if lease is not None:
@@ -206,7 +208,11 @@ class LocalBackend(Catalog):
 
 def _prepare(path: Path) -> None:
     """Make the directory, unless something stands there that is not ours."""
-    if (path / PUBLISHED).exists():
+    if "\0" in str(path):
+        raise InvalidArgumentError(f"Expected a path without NUL characters, got {str(path)!r}.")
+    with explained(str(path)):
+        published = (path / PUBLISHED).exists()
+    if published:
         raise StorageFormatError(
             f"{path} was written by a published version of Chroma ({PUBLISHED} stands there). This version keeps its "
             "data in another format and does not change the files of that one. Choose another directory, and copy the "

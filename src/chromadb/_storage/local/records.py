@@ -19,6 +19,7 @@ from chromadb._model.metadata import merge_metadata
 from chromadb._model.records import Records
 from chromadb._model.vectors import Matrix
 from chromadb._storage.base import WriteMode
+from chromadb._storage.local.database import MAX_INTEGER
 from chromadb.errors import InvalidDimensionException, StorageCorruptError
 
 Labels = NDArray[np.int64]
@@ -230,9 +231,8 @@ def list_labels(sql: apsw.Connection, first: int = 0) -> Labels:
 
 def page_labels(sql: apsw.Connection, limit: int | None, offset: int) -> Labels:
     """Return `limit` labels after the first `offset`, ascending."""
-    rows = sql.execute(
-        "SELECT label FROM records ORDER BY label LIMIT ? OFFSET ?", (-1 if limit is None else limit, offset)
-    )
+    most = MAX_INTEGER if limit is None else min(limit, MAX_INTEGER)
+    rows = sql.execute("SELECT label FROM records ORDER BY label LIMIT ? OFFSET ?", (most, min(offset, MAX_INTEGER)))
     return np.fromiter((label for (label,) in rows), dtype=np.int64)
 
 
