@@ -5,12 +5,15 @@ Callers write it as ``hnsw:*`` keys of the metadata or as ``configuration={"hnsw
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from chromadb._model.names import describe, shorten
+import numpy as np
+
+from chromadb._model.names import describe, plain_text, shorten
 from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError
 
 SPACES = ("l2", "ip", "cosine")
@@ -33,7 +36,7 @@ _RANGES = {
     "ef_construction": (1, 100_000),
     "ef_search": (1, 1_000_000),
     "max_neighbors": (2, 512),
-    "num_threads": (1, 1024),
+    "num_threads": (0, 1024),
     "batch_size": (1, 2**31),
     "sync_threshold": (1, 2**31),
 }
@@ -199,11 +202,13 @@ def _spann_parameters(spann: Any) -> dict[str, Any]:
 
 def _check_parameter(name: str, value: Any, where: str) -> Any:
     if name == "space":
-        if value not in SPACES:
+        if not isinstance(value, str) or plain_text(value) not in SPACES:
             raise InvalidArgumentError(f"Expected {where} to be one of {', '.join(SPACES)}; got {describe(value)}.")
-        return str(value)
+        return plain_text(value)
+    if isinstance(value, np.generic):
+        value = value.item()
     if name == "resize_factor":
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
             raise InvalidArgumentError(f"Expected {where} to be a float above 0, got {describe(value)}.")
         return float(value)
     least, most = _RANGES[name]

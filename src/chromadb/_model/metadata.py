@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chromadb._model.names import check_text, describe, shorten
+from chromadb._model.names import check_text, describe, is_list, plain_text, shorten
 from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError
 
 RESERVED_PREFIX = "chroma:"
@@ -95,7 +95,7 @@ def _check_key(key: Any, where: str) -> str:
             f"Expected keys of {where} not to start with {RESERVED_PREFIX!r}, which the database keeps for "
             f"itself; got {shorten(key)}."
         )
-    return check_text(key, f"the keys of {where}")
+    return check_text(plain_text(key), f"the keys of {where}")
 
 
 def _check_value(value: Any, where: str, update: bool) -> Any:
@@ -106,7 +106,7 @@ def _check_value(value: Any, where: str, update: bool) -> Any:
             f"Expected metadata value to be {ALLOWED}, got None at {where}. Leave the key out; "
             "None deletes a key, and only in update and upsert."
         )
-    if isinstance(value, (list, tuple, np.ndarray)):
+    if is_list(value):
         return _check_list(value, where)
     return check_scalar(value, where)
 
@@ -120,8 +120,7 @@ def check_scalar(value: Any, where: str) -> str | int | float | bool:
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     if isinstance(value, str):
-        # An enum of strings or numpy's str_ must come back as the text that was stored.
-        return check_text(str.__str__(value), where)
+        return check_text(plain_text(value), where)
     if isinstance(value, (int, np.integer)):
         number = int(value)
         if number not in _INT64:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import reprlib
 import uuid
 from typing import Any
+
+import numpy as np
 
 from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError, InvalidUUIDError
 
@@ -85,9 +88,26 @@ def check_collection_id(value: Any) -> uuid.UUID:
 
 
 def shorten(value: Any, limit: int = 80) -> str:
-    """Return ``repr(value)``, cut to `limit` characters, for a message."""
-    text = repr(value[: limit + 1]) if isinstance(value, str) else repr(value)
+    """Return ``repr(value)``, cut to `limit` characters, for a message. Never fails, and never takes long."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = limit
+    short.maxlist = short.maxtuple = short.maxdict = short.maxset = short.maxarray = 8
+    try:
+        text = repr(value[: limit + 1]) if isinstance(value, str) else short.repr(value)
+    except (ValueError, RecursionError):
+        # An int with more digits than Python converts to text.
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def is_list(value: Any) -> bool:
+    """Return whether a value is a list of something: a list, a tuple, or an array with at least one axis."""
+    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
+
+
+def plain_text(value: str) -> str:
+    """Return the text of a str, also of an enum of strings or of numpy's str_."""
+    return value if type(value) is str else str.__str__(value)
 
 
 def describe(value: Any) -> str:

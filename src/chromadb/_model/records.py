@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chromadb._model.metadata import check_metadata
-from chromadb._model.names import check_text, describe, shorten
+from chromadb._model.names import check_text, describe, is_list, plain_text, shorten
 from chromadb._model.vectors import Matrix, to_matrix, to_rows
 from chromadb.errors import DuplicateIDError, InvalidArgumentError, InvalidArgumentTypeError
 
@@ -69,6 +69,11 @@ def check_records(
     if embeddings is not None:
         if update:
             listed = [embeddings] if _is_one_vector(embeddings) else embeddings
+            if not is_list(listed):
+                raise InvalidArgumentTypeError(
+                    "Expected embeddings to be a vector, a list of vectors or a numpy array, got "
+                    f"{describe(embeddings)}."
+                )
             _check_length(listed, count, "embeddings")
             vectors, rows = to_rows(listed, count)
         else:
@@ -93,7 +98,7 @@ def check_ids(ids: Any, what: str = "ids") -> list[str]:
         DuplicateIDError: an id stands twice.
     """
     listed = [ids] if isinstance(ids, str) else ids
-    if not isinstance(listed, (list, tuple, np.ndarray)):
+    if not is_list(listed):
         raise InvalidArgumentTypeError(f"Expected {what} to be a str or a list of str, got {describe(ids)}.")
     if len(listed) == 0:
         raise InvalidArgumentError(f"Expected {what} to be a non-empty list, got {shorten(ids)}.")
@@ -103,7 +108,7 @@ def check_ids(ids: Any, what: str = "ids") -> list[str]:
         if not value:
             raise InvalidArgumentError(f"Expected every id to be a non-empty str, got '' at {what}[{row}].")
         check_text(value, f"{what}[{row}]")
-    checked = [str.__str__(value) for value in listed]
+    checked = [plain_text(value) for value in listed]
     if len(set(checked)) < len(checked):
         seen: set[str] = set()
         again = {value: None for value in checked if value in seen or seen.add(value)}  # type: ignore[func-returns-value]
@@ -122,7 +127,7 @@ def check_texts(values: Any, count: int, what: str) -> list[str | None] | None:
     if values is None:
         return None
     listed = [values] if isinstance(values, str) else values
-    if not isinstance(listed, (list, tuple, np.ndarray)):
+    if not is_list(listed):
         raise InvalidArgumentTypeError(f"Expected {what} to be a str or a list of str, got {describe(values)}.")
     _check_length(listed, count, what)
     for row, value in enumerate(listed):
@@ -133,7 +138,7 @@ def check_texts(values: Any, count: int, what: str) -> list[str | None] | None:
                 f"Expected every item of {what} to be a str or None, got {describe(value)} at {what}[{row}]."
             )
         check_text(value, f"{what}[{row}]")
-    return [None if value is None else str.__str__(value) for value in listed]
+    return [None if value is None else plain_text(value) for value in listed]
 
 
 def _check_metadatas(values: Any, count: int, update: bool) -> list[dict[str, Any] | None] | None:

@@ -77,7 +77,10 @@ def _from_sequence(values: Any, what: str) -> NDArray[Any]:
         bad = next(number for number in first if isinstance(number, (bool, str)))
         raise InvalidArgumentTypeError(f"Expected {what} to be vectors of numbers, got {describe(bad)}.")
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
+        # Ints beyond 64 bits: numpy keeps them as objects, float32 can hold them.
+        huge = array.dtype == object and all(type(number) in (int, float) for number in array.flat)
+        return array.astype(np.float64) if huge else array
     except ValueError:
         _explain_ragged(values, what)
         raise InvalidArgumentTypeError(f"Expected {what} to be vectors of numbers, got {shorten(values)}.") from None

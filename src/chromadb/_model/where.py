@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chromadb._model.metadata import check_scalar
-from chromadb._model.names import check_text, describe, shorten
+from chromadb._model.names import check_text, describe, is_list, shorten
 from chromadb._model.types import Scalar
 from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError
 
@@ -126,6 +126,10 @@ def _document_leaf(operator: str, operand: Any, path: str) -> Filter:
     path = f'{path}["{operator}"]'
     if not isinstance(operand, str):
         raise InvalidArgumentTypeError(f"Expected {path} to be a str, got {describe(operand)}.")
+    if not operand:
+        raise InvalidArgumentError(
+            f"Expected {path} to be a non-empty str, got ''. Leave the condition out to match every record."
+        )
     check_text(operand, path)
     if operator in ("$regex", "$not_regex"):
         compile_pattern(operand, path)
@@ -169,7 +173,7 @@ def _operand(operator: str, value: Any, path: str) -> Scalar | tuple[Scalar, ...
 
 
 def _operands(operator: str, value: Any, path: str) -> tuple[Scalar, ...]:
-    if not isinstance(value, (list, tuple, np.ndarray)) or len(value) == 0:
+    if not is_list(value) or len(value) == 0:
         raise InvalidArgumentError(f"Expected {path} to be a non-empty list, got {describe(value)}.")
     operands = tuple(check_scalar(item, f"{path}[{i}]") for i, item in enumerate(value))
     kinds = {float if type(item) is int else type(item) for item in operands}
