@@ -313,7 +313,7 @@ def random_document_filter(rng: random.Random, depth: int = 0) -> dict[str, Any]
     if rng.random() < 0.3:
         pattern = rng.choice(("^A", "(?i)alpha", r"\d+%", ".", "^$", "a|ß", "x{0}", "[[:punct:]]", r"l.*e$"))
         return {rng.choice(("$regex", "$not_regex")): pattern}
-    return {rng.choice(("$contains", "$not_contains")): rng.choice(WORDS)}
+    return {rng.choice(("$contains", "$not_contains")): rng.choice([word for word in WORDS if word])}
 
 
 def random_filter(rng: random.Random) -> Filter:
