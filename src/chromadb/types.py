@@ -1,7 +1,7 @@
 """Types of values (public path; defined in `_model`)."""
 
 from chromadb._model.entities import CollectionInfo as Collection
-from chromadb._model.entities import Database, Tenant
+from chromadb._model.entities import Database, Finding, Tenant
 from chromadb._model.types import (
     LogicalOperator,
     Metadata,
@@ -16,6 +16,7 @@ from chromadb._model.types import Vector as Vector
 __all__ = [
     "Collection",
     "Database",
+    "Finding",
     "LogicalOperator",
     "Metadata",
     "Tenant",

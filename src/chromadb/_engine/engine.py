@@ -11,9 +11,9 @@ from typing import Any, cast
 
 from chromadb._engine import catalog, read, write
 from chromadb._model import operations as op
-from chromadb._model.entities import UserIdentity
+from chromadb._model.entities import Finding, UserIdentity
 from chromadb._model.operations import Operation, R
-from chromadb._storage.base import Backend, Finding
+from chromadb._storage.base import Backend
 from chromadb.errors import ClosedClientError, InternalError, ResetDisabledError
 
 API_VERSION = "1.5.9"
@@ -50,10 +50,6 @@ class Engine:
             raise InternalError(f"The engine cannot run {type(operation).__name__}.")
         return cast(R, handler(self, operation))
 
-    def check(self) -> list[Finding]:
-        """Audit everything that is stored; an empty list if nothing is wrong."""
-        return self.backend.check()
-
     def close(self) -> None:
         """Close the backend. Calling it again does nothing."""
         if not self._closed:
@@ -77,6 +73,10 @@ def _user_identity(engine: Engine, operation: op.GetUserIdentity) -> UserIdentit
     return UserIdentity(user_id="", tenant="default_tenant", databases=["default_database"])
 
 
+def _check(engine: Engine, operation: op.Check) -> list[Finding]:
+    return engine.backend.check()
+
+
 def _reset(engine: Engine, operation: op.Reset) -> bool:
     if not engine.allow_reset:
         raise ResetDisabledError(
@@ -96,6 +96,7 @@ _HANDLERS: dict[type[Operation[Any]], Callable[[Engine, Any], Any]] = {
     op.GetVersion: _version,
     op.GetMaxBatchSize: _max_batch_size,
     op.GetUserIdentity: _user_identity,
+    op.Check: _check,
     op.Reset: _reset,
     **{
         kind: _on_backend(function)

@@ -81,3 +81,14 @@ class CollectionInfo:
     def address(self) -> Address:
         """Where operations on the records of this collection go."""
         return Address(self.tenant, self.database, self.id)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that an audit found to be wrong."""
+
+    where: str
+    """The file."""
+    what: str
+    repairable: bool = False
+    """Whether it is in a cache, which is made anew when the collection is opened."""

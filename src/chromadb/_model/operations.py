@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from chromadb._model.configuration import HnswConfiguration
-from chromadb._model.entities import Address, CollectionInfo, Database, Tenant, UserIdentity
+from chromadb._model.entities import Address, CollectionInfo, Database, Finding, Tenant, UserIdentity
 from chromadb._model.records import Records
 from chromadb._model.results import GET_DEFAULT, QUERY_DEFAULT
 from chromadb._model.types import GetResult, QueryResult
@@ -81,6 +81,11 @@ class GetMaxBatchSize(Operation[int]):
 @dataclass(frozen=True)
 class GetUserIdentity(Operation[UserIdentity]):
     """Who the caller is to the service."""
+
+
+@dataclass(frozen=True)
+class Check(Operation[list[Finding]]):
+    """Audit everything that is stored."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from chromadb._model.entities import Address, CollectionInfo, Database, Tenant
+from chromadb._model.entities import Address, CollectionInfo, Database, Finding, Tenant
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.types import Metadata
@@ -48,17 +48,6 @@ class Found:
     uris: list[str | None] | None = None
     vectors: Matrix | None = None
     distances: NDArray[np.float32] | None = None
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that an audit found to be wrong."""
-
-    where: str
-    """The file or collection."""
-    what: str
-    repairable: bool = False
-    """Whether opening the collection mends it without a loss."""
 
 
 class CollectionStore(Protocol):

@@ -8,11 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from chromadb._client._async.collection import AsyncCollection, AsyncListedCollection
-from chromadb._client.creation import create_operation
+from chromadb._client.arguments import create_operation
 from chromadb._client.embedding import DEFAULT_FUNCTION
 from chromadb._client.system import CLOSED, AsyncSystem, clear_system_cache
 from chromadb._model import operations as op
-from chromadb._model.entities import CollectionInfo, UserIdentity
+from chromadb._model.entities import CollectionInfo, Finding, UserIdentity
 from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT, check_collection_id
 from chromadb._model.results import check_count
 from chromadb._model.types import CollectionMetadata, DataLoader, Loadable
@@ -79,6 +79,16 @@ class AsyncClient(AsyncSharedSystemClient):
     async def get_max_batch_size(self) -> int:
         """Return how many records one call should carry; larger calls are accepted too."""
         return await self._runner.run(op.GetMaxBatchSize())
+
+    async def check(self) -> list[Finding]:
+        """Audit everything that is stored, in all tenants and databases.
+
+        Reads every record: costs about two seconds per 100,000.
+
+        Returns:
+            What is wrong: the file, what it is, and whether it mends itself. An empty list if nothing is.
+        """
+        return await self._runner.run(op.Check())
 
     async def reset(self) -> bool:
         """Delete everything, in all tenants and databases, for good.

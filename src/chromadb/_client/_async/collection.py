@@ -8,8 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from chromadb._client._async.threads import in_thread
-from chromadb._client.embedding import CollectionEmbedding
-from chromadb._client.requests import (
+from chromadb._client.arguments import (
     GET_INCLUDE,
     QUERY_INCLUDE,
     delete_operation,
@@ -20,6 +19,7 @@ from chromadb._client.requests import (
     query_vectors,
     write_records,
 )
+from chromadb._client.embedding import CollectionEmbedding
 from chromadb._embed.registry import conflict, describe
 from chromadb._model import operations as op
 from chromadb._model.configuration import update_configuration

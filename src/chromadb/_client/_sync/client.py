@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from chromadb._client._sync.collection import Collection, ListedCollection
-from chromadb._client.creation import create_operation
+from chromadb._client.arguments import create_operation
 from chromadb._client.embedding import DEFAULT_FUNCTION
 from chromadb._client.system import CLOSED, System, clear_system_cache
 from chromadb._model import operations as op
-from chromadb._model.entities import CollectionInfo, UserIdentity
+from chromadb._model.entities import CollectionInfo, Finding, UserIdentity
 from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT, check_collection_id
 from chromadb._model.results import check_count
 from chromadb._model.types import CollectionMetadata, DataLoader, Loadable
@@ -78,6 +78,16 @@ class Client(SharedSystemClient):
     def get_max_batch_size(self) -> int:
         """Return how many records one call should carry; larger calls are accepted too."""
         return self._runner.run(op.GetMaxBatchSize())
+
+    def check(self) -> list[Finding]:
+        """Audit everything that is stored, in all tenants and databases.
+
+        Reads every record: costs about two seconds per 100,000.
+
+        Returns:
+            What is wrong: the file, what it is, and whether it mends itself. An empty list if nothing is.
+        """
+        return self._runner.run(op.Check())
 
     def reset(self) -> bool:
         """Delete everything, in all tenants and databases, for good.

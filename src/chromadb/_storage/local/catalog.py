@@ -9,8 +9,7 @@ import apsw
 import msgspec
 
 from chromadb._model.configuration import Configuration, hnsw_from_dict
-from chromadb._model.entities import CollectionInfo, Database, Tenant
-from chromadb._storage.base import Finding
+from chromadb._model.entities import CollectionInfo, Database, Finding, Tenant
 from chromadb._storage.local.check import check_sqlite
 from chromadb._storage.local.database import MAX_INTEGER, SqliteDatabase
 from chromadb.errors import InvalidCollectionException, NotFoundError, UniqueConstraintError

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from chromadb._index.snapshot import Snapshot
+from chromadb._model.entities import Finding
 from chromadb._model.metadata import check_metadata
-from chromadb._storage.base import Finding
 from chromadb._storage.local import records
 from chromadb._storage.local.records import State
 from chromadb.errors import ChromaError

@@ -17,11 +17,12 @@ import apsw
 import numpy as np
 
 from chromadb._index.snapshot import Snapshot
+from chromadb._model.entities import Finding
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.vectors import Matrix
 from chromadb._model.where import Filter
-from chromadb._storage.base import Finding, Found, WriteMode
+from chromadb._storage.base import Found, WriteMode
 from chromadb._storage.local import records
 from chromadb._storage.local.check import check_records
 from chromadb._storage.local.database import SqliteDatabase

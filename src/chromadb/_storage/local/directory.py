@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
-from chromadb._model.entities import Address, CollectionInfo
-from chromadb._storage.base import CollectionStore, Finding
+from chromadb._model.entities import Address, CollectionInfo, Finding
+from chromadb._storage.base import CollectionStore
 from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.database import SqliteDatabase

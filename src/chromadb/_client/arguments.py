@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from chromadb._client.embedding import CollectionEmbedding, check_images
+from chromadb._client.embedding import CollectionEmbedding, check_images, choose_function, default_space
+from chromadb._embed.registry import describe
 from chromadb._model import operations as op
+from chromadb._model.configuration import parse_configuration
 from chromadb._model.entities import Address
-from chromadb._model.names import shorten
+from chromadb._model.metadata import check_collection_metadata
+from chromadb._model.names import check_collection_name, shorten
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records, check_ids, check_records, check_texts
 from chromadb._model.results import check_count, check_include
@@ -24,6 +27,42 @@ QUERY_INCLUDE: Include = ["metadatas", "documents", "distances"]
 
 
 NO_VECTORS: Matrix = np.empty((0, 0), dtype=np.float32)
+
+
+def create_operation(
+    tenant: str,
+    database: str,
+    name: Any,
+    schema: Any,
+    configuration: Any,
+    metadata: Any,
+    embedding_function: Any,
+    get_or_create: bool,
+) -> tuple[op.CreateCollection, Any]:
+    """Return the operation, and the embedding function that the collection is to be opened with.
+
+    Raises:
+        InvalidArgumentError: an argument is not allowed, or two contradict each other.
+    """
+    if schema is not None:
+        raise InvalidArgumentError(
+            "Expected schema to be None: schemas are not supported yet. Give the space and the index parameters as "
+            'configuration={"hnsw": {...}}, and the embedding function as embedding_function=....'
+        )
+    checked_name = check_collection_name(name)
+    checked_metadata = check_collection_metadata(metadata)
+    function = choose_function(embedding_function, configuration)
+    hnsw = parse_configuration(checked_metadata, configuration, default_space(function))
+    operation = op.CreateCollection(
+        tenant,
+        database,
+        checked_name,
+        hnsw,
+        describe(function),
+        checked_metadata,
+        bool(get_or_create),
+    )
+    return operation, function
 
 
 def write_records(
