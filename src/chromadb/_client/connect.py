@@ -7,10 +7,10 @@ from typing import Any
 
 from chromadb._client._sync import admin, client
 from chromadb._client.system import System, shared_system
-from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT
+from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT, describe
 from chromadb._model.operations import Runner
 from chromadb._settings import Settings
-from chromadb.errors import InvalidArgumentError
+from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError
 
 _configured: dict[str, Any] = {}
 
@@ -51,6 +51,8 @@ def PersistentClient(
     database: str = DEFAULT_DATABASE,
 ) -> client.Client:
     """Return a client on a directory."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise InvalidArgumentTypeError(f"Expected path to be a str or a Path, got {describe(path)}.")
     update = {"is_persistent": True, "persist_directory": os.fspath(path)}
     chosen = (settings or get_settings()).model_copy(update=update)
     return client.Client.from_system(_system(chosen), tenant, database)

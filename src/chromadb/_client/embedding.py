@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,9 @@ def choose_function(given: Any, configuration: Any) -> Any:
     Raises:
         EmbeddingFunctionError: both places name one, and not the same.
     """
-    configured = configuration.get("embedding_function", DEFAULT_FUNCTION) if configuration else DEFAULT_FUNCTION
+    configured = DEFAULT_FUNCTION
+    if isinstance(configuration, Mapping):
+        configured = configuration.get("embedding_function", DEFAULT_FUNCTION)
     if configured is DEFAULT_FUNCTION:
         return given
     if given is not DEFAULT_FUNCTION and given is not configured:

@@ -21,13 +21,11 @@ class _Shared:
     Args:
         settings: that the runner was made from.
         where: the place, for messages and ``repr``.
-        forget: called once, when the last client has left.
     """
 
-    def __init__(self, settings: Settings, where: str, forget: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, where: str) -> None:
         self.settings = settings
         self.where = where
-        self._forget = forget
         self._clients = 0
         self._lock = threading.Lock()
 
@@ -41,37 +39,40 @@ class _Shared:
         """Count one client less; return whether it was the last, who has to close the runner."""
         with self._lock:
             self._clients -= 1
-            last = self._clients == 0
-        if last:
-            self._forget()
-        return last
+            return self._clients == 0
 
 
 class System(_Shared):
     """The shared part of clients that block."""
 
-    def __init__(self, runner: Runner, settings: Settings, where: str, forget: Callable[[], None]) -> None:
-        super().__init__(settings, where, forget)
+    def __init__(self, runner: Runner, settings: Settings, where: str) -> None:
+        super().__init__(settings, where)
         self.runner = runner
         self.server = SegmentAPI(runner)
 
+    def leave(self) -> bool:
+        """Count one client less; return whether it was the last, who has to close the runner."""
+        last = super().leave()
+        if last:
+            _forget(self)
+        return last
+
     def stop(self) -> None:
         """Close the runner at once, whoever uses it; clients made later get a new one."""
-        self._forget()
+        _forget(self)
         self.runner.close()
 
 
 class AsyncSystem(_Shared):
     """The shared part of asynchronous clients."""
 
-    def __init__(self, runner: AsyncRunner, settings: Settings, where: str, forget: Callable[[], None]) -> None:
-        super().__init__(settings, where, forget)
+    def __init__(self, runner: AsyncRunner, settings: Settings, where: str) -> None:
+        super().__init__(settings, where)
         self.runner = runner
         self.server: Any = runner
 
     async def stop(self) -> None:
         """Close the runner at once, whoever uses it."""
-        self._forget()
         await self.runner.close()
 
 
@@ -106,11 +107,13 @@ def shared_system(where: str, settings: Settings, make_runner: Callable[[], Runn
     with _lock:
         system = _systems.get(where)
         if system is None:
-            system = _systems[where] = System(make_runner(), settings, where, lambda: _forget(where))
-    if system.settings != settings:
+            # A copy: settings can be assigned to afterwards, which must not reach a client that exists.
+            system = _systems[where] = System(make_runner(), settings.model_copy(), where)
+    differences = _differences(system.settings, settings)
+    if differences:
         raise InvalidArgumentError(
-            f"A client of {where} exists in this process with other settings: "
-            f"{_differences(system.settings, settings)}. Use the same settings, or close that client first."
+            f"A client of {where} exists in this process with other settings: {', '.join(differences)}. "
+            "Use the same settings, or close that client first."
         )
     return system
 
@@ -121,14 +124,16 @@ def clear_system_cache() -> None:
         _systems.clear()
 
 
-def _forget(where: str) -> None:
+def _forget(system: System) -> None:
     with _lock:
-        _systems.pop(where, None)
+        if _systems.get(system.where) is system:
+            del _systems[system.where]
 
 
-def _differences(one: Settings, other: Settings) -> str:
+def _differences(one: Settings, other: Settings) -> list[str]:
     first, second = one.model_dump(), other.model_dump()
-    return ", ".join(name for name in first if first[name] != second[name])
+    # One directory has many spellings; that it is the same is known already.
+    return [name for name in first if first[name] != second[name] and name != "persist_directory"]
 
 
 @atexit.register

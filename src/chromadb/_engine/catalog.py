@@ -76,7 +76,7 @@ def _modify_collection(backend: Backend, operation: op.ModifyCollection) -> Coll
     updated = replace(
         info,
         name=operation.name if operation.name is not None else info.name,
-        metadata=operation.metadata if operation.metadata is not None else info.metadata,
+        metadata=info.metadata if operation.metadata is None else operation.metadata or None,
         configuration=configuration,
     )
     backend.update_collection(updated)

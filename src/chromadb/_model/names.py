@@ -66,11 +66,21 @@ def check_space_name(name: Any, kind: str) -> str:
     Raises:
         InvalidArgumentError: the rule that is broken, and the name.
     """
+    text = check_lookup(name, kind)
+    if len(text) < 3:
+        raise InvalidArgumentError(f"Expected the {kind} name to have at least 3 characters, got {shorten(text)}.")
+    return text
+
+
+def check_lookup(name: Any, kind: str) -> str:
+    """Return the name of something that is looked up, or raise if nothing can have it: no text at all.
+
+    Raises:
+        InvalidArgumentError: the name.
+    """
     if not isinstance(name, str):
         raise InvalidArgumentTypeError(f"Expected the {kind} name to be a str, got {describe(name)}.")
-    if len(name) < 3:
-        raise InvalidArgumentError(f"Expected the {kind} name to have at least 3 characters, got {shorten(name)}.")
-    return check_text(name, f"the {kind} name")
+    return check_text(plain_text(name), f"the {kind} name")
 
 
 def check_collection_id(value: Any) -> uuid.UUID:

@@ -7,7 +7,7 @@ from types import TracebackType
 from chromadb._client.system import CLOSED, AsyncSystem
 from chromadb._model import operations as op
 from chromadb._model.entities import Database, Tenant
-from chromadb._model.names import DEFAULT_TENANT, check_space_name
+from chromadb._model.names import DEFAULT_TENANT, check_lookup, check_space_name
 from chromadb._model.results import check_count
 
 
@@ -38,7 +38,7 @@ class AsyncAdminClient:
         Raises:
             NotFoundError: it does not exist.
         """
-        return await self._runner.run(op.GetTenant(name))
+        return await self._runner.run(op.GetTenant(check_lookup(name, "tenant")))
 
     async def create_database(self, name: str, tenant: str = DEFAULT_TENANT) -> None:
         """Make a database.
@@ -48,7 +48,7 @@ class AsyncAdminClient:
             NotFoundError: the tenant does not exist.
             InvalidArgumentError: the name has less than 3 characters.
         """
-        await self._runner.run(op.CreateDatabase(check_space_name(name, "database"), tenant))
+        await self._runner.run(op.CreateDatabase(check_space_name(name, "database"), check_lookup(tenant, "tenant")))
 
     async def get_database(self, name: str, tenant: str = DEFAULT_TENANT) -> Database:
         """Return a database.
@@ -56,7 +56,7 @@ class AsyncAdminClient:
         Raises:
             NotFoundError: the database or the tenant does not exist.
         """
-        return await self._runner.run(op.GetDatabase(name, tenant))
+        return await self._runner.run(op.GetDatabase(check_lookup(name, "database"), check_lookup(tenant, "tenant")))
 
     async def delete_database(self, name: str, tenant: str = DEFAULT_TENANT) -> None:
         """Delete a database with all its collections, for good.
@@ -64,7 +64,7 @@ class AsyncAdminClient:
         Raises:
             NotFoundError: the database or the tenant does not exist.
         """
-        await self._runner.run(op.DeleteDatabase(name, tenant))
+        await self._runner.run(op.DeleteDatabase(check_lookup(name, "database"), check_lookup(tenant, "tenant")))
 
     async def list_databases(
         self, limit: int | None = None, offset: int | None = None, tenant: str = DEFAULT_TENANT
@@ -80,7 +80,9 @@ class AsyncAdminClient:
             NotFoundError: the tenant does not exist.
         """
         return await self._runner.run(
-            op.ListDatabases(tenant, check_count(limit, "limit"), check_count(offset, "offset") or 0)
+            op.ListDatabases(
+                check_lookup(tenant, "tenant"), check_count(limit, "limit"), check_count(offset, "offset") or 0
+            )
         )
 
     async def close(self) -> None:

@@ -13,7 +13,7 @@ from chromadb._client.embedding import DEFAULT_FUNCTION
 from chromadb._client.system import CLOSED, AsyncSystem, clear_system_cache
 from chromadb._model import operations as op
 from chromadb._model.entities import CollectionInfo, Finding, UserIdentity
-from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT, check_collection_id
+from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT, check_collection_id, check_lookup
 from chromadb._model.results import check_count
 from chromadb._model.types import CollectionMetadata, DataLoader, Loadable
 from chromadb._settings import Settings
@@ -120,6 +120,7 @@ class AsyncClient(AsyncSharedSystemClient):
         Raises:
             NotFoundError: the tenant or the database does not exist; nothing changes.
         """
+        tenant, database = check_lookup(tenant, "tenant"), check_lookup(database, "database")
         await self._runner.run(op.GetTenant(tenant))
         await self._runner.run(op.GetDatabase(database, tenant))
         self.tenant, self.database = tenant, database
@@ -130,6 +131,7 @@ class AsyncClient(AsyncSharedSystemClient):
         Raises:
             NotFoundError: the database does not exist; nothing changes.
         """
+        database = check_lookup(database, "database")
         await self._runner.run(op.GetDatabase(database, self.tenant))
         self.database = database
 
@@ -213,7 +215,9 @@ class AsyncClient(AsyncSharedSystemClient):
             if name is not None and info.name != name:
                 raise InvalidCollectionException(f"Collection {id} has the name {info.name!r}, not {name!r}.")
         elif name is not None:
-            info = await self._runner.run(op.GetCollection(self.tenant, self.database, name))
+            info = await self._runner.run(
+                op.GetCollection(self.tenant, self.database, check_lookup(name, "collection"))
+            )
         else:
             raise InvalidArgumentError("Expected the name or the id of a collection, got neither.")
         return AsyncCollection(self._runner, info, embedding_function, data_loader)
@@ -251,7 +255,7 @@ class AsyncClient(AsyncSharedSystemClient):
         Raises:
             InvalidCollectionException: there is no such collection (a NotFoundError and a ValueError).
         """
-        await self._runner.run(op.DeleteCollection(self.tenant, self.database, str(name)))
+        await self._runner.run(op.DeleteCollection(self.tenant, self.database, check_lookup(name, "collection")))
 
     async def _get_by_id(self, id: UUID | str) -> CollectionInfo:
         return await self._runner.run(op.GetCollectionById(self.tenant, self.database, check_collection_id(id)))

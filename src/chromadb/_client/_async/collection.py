@@ -347,7 +347,7 @@ class AsyncCollection:
         return self._runner
 
 
-class AsyncListedCollection(AsyncCollection, str):  # type: ignore[misc]
+class AsyncListedCollection(AsyncCollection, str):
     """A collection as ``list_collections()`` gives it: its name, a `str`, and a handle at once.
 
     Compares and hashes like the name. ``count()`` counts records; ``count("x")`` counts letters.
@@ -355,6 +355,12 @@ class AsyncListedCollection(AsyncCollection, str):  # type: ignore[misc]
 
     def __new__(cls, runner: op.AsyncRunner, info: CollectionInfo, *args: Any) -> AsyncListedCollection:
         return str.__new__(cls, info.name)
+
+    def count(self, *args: Any, **kwargs: Any) -> Any:
+        """Count records; with a text, as a `str` does, how often it occurs in the name."""
+        if args and isinstance(args[0], str):
+            return str.count(self, *args)
+        return super().count(*args, **kwargs)
 
     __eq__ = str.__eq__
     __ne__ = str.__ne__

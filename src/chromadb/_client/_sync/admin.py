@@ -8,7 +8,7 @@ from types import TracebackType
 from chromadb._client.system import CLOSED, System
 from chromadb._model import operations as op
 from chromadb._model.entities import Database, Tenant
-from chromadb._model.names import DEFAULT_TENANT, check_space_name
+from chromadb._model.names import DEFAULT_TENANT, check_lookup, check_space_name
 from chromadb._model.results import check_count
 
 
@@ -39,7 +39,7 @@ class AdminClient:
         Raises:
             NotFoundError: it does not exist.
         """
-        return self._runner.run(op.GetTenant(name))
+        return self._runner.run(op.GetTenant(check_lookup(name, "tenant")))
 
     def create_database(self, name: str, tenant: str = DEFAULT_TENANT) -> None:
         """Make a database.
@@ -49,7 +49,7 @@ class AdminClient:
             NotFoundError: the tenant does not exist.
             InvalidArgumentError: the name has less than 3 characters.
         """
-        self._runner.run(op.CreateDatabase(check_space_name(name, "database"), tenant))
+        self._runner.run(op.CreateDatabase(check_space_name(name, "database"), check_lookup(tenant, "tenant")))
 
     def get_database(self, name: str, tenant: str = DEFAULT_TENANT) -> Database:
         """Return a database.
@@ -57,7 +57,7 @@ class AdminClient:
         Raises:
             NotFoundError: the database or the tenant does not exist.
         """
-        return self._runner.run(op.GetDatabase(name, tenant))
+        return self._runner.run(op.GetDatabase(check_lookup(name, "database"), check_lookup(tenant, "tenant")))
 
     def delete_database(self, name: str, tenant: str = DEFAULT_TENANT) -> None:
         """Delete a database with all its collections, for good.
@@ -65,7 +65,7 @@ class AdminClient:
         Raises:
             NotFoundError: the database or the tenant does not exist.
         """
-        self._runner.run(op.DeleteDatabase(name, tenant))
+        self._runner.run(op.DeleteDatabase(check_lookup(name, "database"), check_lookup(tenant, "tenant")))
 
     def list_databases(
         self, limit: int | None = None, offset: int | None = None, tenant: str = DEFAULT_TENANT
@@ -81,7 +81,9 @@ class AdminClient:
             NotFoundError: the tenant does not exist.
         """
         return self._runner.run(
-            op.ListDatabases(tenant, check_count(limit, "limit"), check_count(offset, "offset") or 0)
+            op.ListDatabases(
+                check_lookup(tenant, "tenant"), check_count(limit, "limit"), check_count(offset, "offset") or 0
+            )
         )
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from chromadb._client.embedding import DEFAULT_FUNCTION
 from chromadb._client.system import CLOSED, System, clear_system_cache
 from chromadb._model import operations as op
 from chromadb._model.entities import CollectionInfo, Finding, UserIdentity
-from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT, check_collection_id
+from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT, check_collection_id, check_lookup
 from chromadb._model.results import check_count
 from chromadb._model.types import CollectionMetadata, DataLoader, Loadable
 from chromadb._settings import Settings
@@ -119,6 +119,7 @@ class Client(SharedSystemClient):
         Raises:
             NotFoundError: the tenant or the database does not exist; nothing changes.
         """
+        tenant, database = check_lookup(tenant, "tenant"), check_lookup(database, "database")
         self._runner.run(op.GetTenant(tenant))
         self._runner.run(op.GetDatabase(database, tenant))
         self.tenant, self.database = tenant, database
@@ -129,6 +130,7 @@ class Client(SharedSystemClient):
         Raises:
             NotFoundError: the database does not exist; nothing changes.
         """
+        database = check_lookup(database, "database")
         self._runner.run(op.GetDatabase(database, self.tenant))
         self.database = database
 
@@ -210,7 +212,7 @@ class Client(SharedSystemClient):
             if name is not None and info.name != name:
                 raise InvalidCollectionException(f"Collection {id} has the name {info.name!r}, not {name!r}.")
         elif name is not None:
-            info = self._runner.run(op.GetCollection(self.tenant, self.database, name))
+            info = self._runner.run(op.GetCollection(self.tenant, self.database, check_lookup(name, "collection")))
         else:
             raise InvalidArgumentError("Expected the name or the id of a collection, got neither.")
         return Collection(self._runner, info, embedding_function, data_loader)
@@ -248,7 +250,7 @@ class Client(SharedSystemClient):
         Raises:
             InvalidCollectionException: there is no such collection (a NotFoundError and a ValueError).
         """
-        self._runner.run(op.DeleteCollection(self.tenant, self.database, str(name)))
+        self._runner.run(op.DeleteCollection(self.tenant, self.database, check_lookup(name, "collection")))
 
     def _get_by_id(self, id: UUID | str) -> CollectionInfo:
         return self._runner.run(op.GetCollectionById(self.tenant, self.database, check_collection_id(id)))

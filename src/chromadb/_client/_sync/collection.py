@@ -342,7 +342,7 @@ class Collection:
         return self._runner
 
 
-class ListedCollection(Collection, str):  # type: ignore[misc]
+class ListedCollection(Collection, str):
     """A collection as ``list_collections()`` gives it: its name, a `str`, and a handle at once.
 
     Compares and hashes like the name. ``count()`` counts records; ``count("x")`` counts letters.
@@ -350,6 +350,12 @@ class ListedCollection(Collection, str):  # type: ignore[misc]
 
     def __new__(cls, runner: op.Runner, info: CollectionInfo, *args: Any) -> ListedCollection:
         return str.__new__(cls, info.name)
+
+    def count(self, *args: Any, **kwargs: Any) -> Any:
+        """Count records; with a text, as a `str` does, how often it occurs in the name."""
+        if args and isinstance(args[0], str):
+            return str.count(self, *args)
+        return super().count(*args, **kwargs)
 
     __eq__ = str.__eq__
     __ne__ = str.__ne__
