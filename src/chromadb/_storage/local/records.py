@@ -30,6 +30,13 @@ BATCH = 4096
 CHANGES_KEPT = 10_000
 """How many changes are kept at least, for indexes that follow; beyond it, as many as there are records."""
 
+_FORMER_MODALITY = {
+    "document": "UPDATE records SET uri = NULL WHERE label = ? AND document IS NULL",
+    "image": "UPDATE records SET document = NULL, uri = NULL WHERE label = ?",
+    "uri": "UPDATE records SET document = NULL WHERE label = ?",
+}
+"""What an update with vectors of a modality takes away; what the call gives is written afterwards."""
+
 encode_json = msgspec.json.Encoder().encode
 decode_json = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -134,16 +141,10 @@ def _insert(sql: apsw.Connection, records: Records, rows: list[int], label: int)
 def _update(sql: apsw.Connection, records: Records, existing: dict[str, int]) -> None:
     labels = {row: existing[id] for row, id in enumerate(records.ids) if id in existing}
     _write_vectors(sql, "REPLACE INTO vectors VALUES (?, ?)", records, labels)
-    # A record of another modality than before loses what the former one was made from.
-    if records.modality in ("image", "uri"):
-        sql.executemany("UPDATE records SET document = NULL WHERE label = ?", ((label,) for label in labels.values()))
-    if records.modality == "image":
-        sql.executemany("UPDATE records SET uri = NULL WHERE label = ?", ((label,) for label in labels.values()))
-    if records.modality == "document":
-        sql.executemany(
-            "UPDATE records SET uri = NULL WHERE label = ? AND document IS NULL",
-            ((label,) for label in labels.values()),
-        )
+    if records.modality is not None:
+        # A record of another modality than before loses what the former one was made from.
+        embedded = [(labels[row],) for row in records.vector_rows if row in labels]
+        sql.executemany(_FORMER_MODALITY[records.modality], embedded)
     for column, values in (("document", records.documents), ("uri", records.uris)):
         if values:
             sql.executemany(
