@@ -19,6 +19,7 @@ import pytest
 import chromadb.errors
 from chromadb._client import connect
 from chromadb.api.client import SharedSystemClient
+from chromadb.config import Settings
 from chromadb.utils.embedding_functions import known_embedding_functions
 
 ROOT = Path(__file__).parents[2]
@@ -91,10 +92,12 @@ def execute(statement: ast.stmt, where: str, namespace: dict[str, Any]) -> Any:
 
 
 @pytest.fixture
-def _fresh_process(tmp_path: Path, clean_environment: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty directory, no shared clients, no registered functions: as if the process had just begun."""
-    clean_environment.chdir(tmp_path)
-    clean_environment.setattr(connect, "_configured", {})
+def _fresh_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty directory, no settings, no shared clients, no registered functions: as if the process had just begun."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings().model_dump():
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(connect, "_configured", {})
     functions = dict(known_embedding_functions)
     SharedSystemClient.clear_system_cache()
     yield

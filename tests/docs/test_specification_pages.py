@@ -183,8 +183,10 @@ def grey(light: int) -> Any:
 
 @pytest.fixture(autouse=True)
 def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let every page begin in an empty directory, with an empty memory."""
+    """Let every page begin in an empty directory, with an empty memory and without settings."""
     monkeypatch.chdir(tmp_path)
+    for name in Settings().model_dump():
+        monkeypatch.delenv(name.upper(), raising=False)
     SharedSystemClient.clear_system_cache()
     yield
     SharedSystemClient.clear_system_cache()
