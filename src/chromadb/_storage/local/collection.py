@@ -7,7 +7,6 @@ a snapshot and a transaction that stay as they are. Writers never take it, excep
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from chromadb._storage.local import records
 from chromadb._storage.local.check import check_records
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.follow import follow, load_columns, load_vectors
+from chromadb._storage.local.forking import ForkAware
 from chromadb._storage.local.records import Labels, State
 from chromadb._storage.local.select import keys_of, select_ids, select_mask
 
@@ -36,15 +36,15 @@ FAR = 4096
 _FIELD_COLUMNS = {"documents": "document", "metadatas": "metadata", "uris": "uri"}
 
 
-class LocalCollection:
+class LocalCollection(ForkAware):
     """The records of one collection in a SQLite file; see ``_storage.base.CollectionStore``."""
 
     def __init__(self, database: SqliteDatabase, space: str) -> None:
+        super().__init__()
         self.database = database
         self.space = space
         self._snapshot = Snapshot()
         self._advancing = threading.Lock()
-        self._pid = os.getpid()
 
     # --- CollectionStore --------------------------------------------------------------------------
 
@@ -108,6 +108,11 @@ class LocalCollection:
         self.database.close()
         self._snapshot = Snapshot()
 
+    def after_fork(self, *, child: bool) -> None:
+        """Begin with a new lock in a child."""
+        if child:
+            self._advancing = threading.Lock()
+
     # --- snapshots --------------------------------------------------------------------------------
 
     @contextmanager
@@ -121,9 +126,6 @@ class LocalCollection:
 
     def _advance(self, sql: apsw.Connection, filter: Filter | None, vectors: bool = False) -> tuple[Snapshot, State]:
         """Bring the snapshot to the commit that a transaction sees, which has not read anything yet."""
-        if self._pid != os.getpid():
-            # The lock may have been held by a thread that does not exist in this process.
-            self._advancing, self._pid = threading.Lock(), os.getpid()
         with self._advancing:
             state = records.read_state(sql)
             snapshot = follow(sql, self._snapshot, state)

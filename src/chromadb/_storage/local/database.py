@@ -1,9 +1,8 @@
 """One SQLite file: its connections, transactions and migrations.
 
-Locks: `_lock` guards the list of idle connections and is held for a few instructions only. `_writer` makes the
-writers of this process queue up instead of polling SQLite's own lock, which stands between processes.
-Readers of a file take no lock: in WAL mode they work on a snapshot beside the writer. In memory there is no such
-mode, and `_in_memory` keeps readers and writers apart.
+Locks: `_writer` makes the writers of this process queue up instead of polling SQLite's own lock, which stands between
+processes. Readers of a file take no lock: in WAL mode they work on a snapshot beside the writer. In memory there is no
+such mode, and `_in_memory` keeps readers and writers apart.
 """
 
 from __future__ import annotations
@@ -19,9 +18,11 @@ from typing import Literal
 
 import apsw
 
+from chromadb._storage.local.connections import ConnectionPool
 from chromadb._storage.local.failures import explained
+from chromadb._storage.local.forking import ForkAware
 from chromadb._storage.local.shared_lock import SharedLock
-from chromadb.errors import ClosedClientError, StorageFormatError, StorageLockedError
+from chromadb.errors import StorageFormatError, StorageLockedError
 
 APPLICATION_ID = 0x43484442
 """Marks our SQLite files ("CHDB")."""
@@ -33,14 +34,9 @@ MAX_INTEGER = 2**63 - 1
 """The largest integer of SQLite."""
 
 CACHE_KIB = 8192
-IDLE_CONNECTIONS = 8
-
-# Connections that a fork brought into this process. They must be neither used nor closed here
-# (sqlite.org/howtocorrupt.html, 2.6), so they are kept from the garbage collector.
-_inherited: list[apsw.Connection] = []
 
 
-class SqliteDatabase:
+class SqliteDatabase(ForkAware):
     """A SQLite database with a numbered schema.
 
     Args:
@@ -57,36 +53,27 @@ class SqliteDatabase:
         synchronous: Literal["full", "normal"] = "full",
         busy_timeout: float = 30.0,
     ) -> None:
+        super().__init__()
         self.path = path
         self.name = path or f"memory:{schema}"
         self._schema = schema
         self._synchronous = synchronous
         self._busy_timeout = busy_timeout
         self._uri = f"file:/chromadb-{os.getpid()}-{id(self)}-{time.monotonic_ns()}?vfs=memdb" if path is None else ""
-        self._pid = os.getpid()
-        self._lock = threading.Lock()
         self._writer = threading.Lock()
         self._in_memory = SharedLock(busy_timeout)
-        self._idle: list[apsw.Connection] = []
-        self._closed = False
-        with explained(self.name):
-            connection = self._connect()
-            try:
-                self._migrate(connection)
-            except BaseException:
-                connection.close()
-                raise
-            # In memory the database lives as long as a connection does.
-            self._anchor = connection if path is None else None
-            if path is not None:
-                self._idle.append(connection)
+        self._pool = ConnectionPool(self._connect, keep_at_fork=path is None)
+        # In memory the database lives as long as a connection does.
+        self._anchor = self._connect() if path is None else None
+        with explained(self.name), self._pool.lend() as connection:
+            self._migrate(connection)
 
     # --- transactions -----------------------------------------------------------------------------
 
     @contextmanager
     def read(self) -> Iterator[apsw.Connection]:
         """Give a connection inside a transaction that sees one state of the database, that of its first SELECT."""
-        with explained(self.name), self._reading(), self._connection() as connection:
+        with explained(self.name), self._reading(), self._pool.lend() as connection:
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -97,7 +84,7 @@ class SqliteDatabase:
     @contextmanager
     def write(self) -> Iterator[apsw.Connection]:
         """Give a connection inside the only writing transaction; it is committed at the end, or rolled back."""
-        with explained(self.name), self._writing(), self._connection() as connection:
+        with explained(self.name), self._writing(), self._pool.lend() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -107,41 +94,23 @@ class SqliteDatabase:
                     connection.execute("ROLLBACK")
                 raise
 
-    @contextmanager
-    def bare(self) -> Iterator[apsw.Connection]:
-        """Give a connection outside of a transaction, for pragmas and VACUUM."""
-        with explained(self.name), self._connection() as connection:
-            yield connection
-
     def close(self) -> None:
         """Close every connection that is not in use, and those in use when they are given back."""
-        self._after_fork()
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        self._pool.close()
         if self._anchor is not None:
             self._anchor.close()
             self._anchor = None
 
-    # --- connections ------------------------------------------------------------------------------
+    def after_fork(self, *, child: bool) -> None:
+        """Begin with new locks in a child."""
+        if child:
+            self._writer = threading.Lock()
+            self._in_memory = SharedLock(self._busy_timeout)
 
-    def _after_fork(self) -> None:
-        """Begin anew in a forked child, where the connections are the parent's and locks may be held by nobody."""
-        if self._pid == os.getpid():
-            return
-        self._pid = os.getpid()
-        self._lock, self._writer = threading.Lock(), threading.Lock()
-        self._in_memory = SharedLock(self._busy_timeout)
-        # The database of a child in memory is a copy of its own: its connections stay good.
-        if self.path is not None:
-            _inherited.extend(self._idle)
-            self._idle = []
+    # --- connections ------------------------------------------------------------------------------
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        self._after_fork()
         if self.path is not None:
             yield
             return
@@ -150,7 +119,6 @@ class SqliteDatabase:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        self._after_fork()
         if self.path is None:
             with self._in_memory.exclusive():
                 yield
@@ -164,25 +132,6 @@ class SqliteDatabase:
             yield
         finally:
             self._writer.release()
-
-    @contextmanager
-    def _connection(self) -> Iterator[apsw.Connection]:
-        self._after_fork()
-        with self._lock:
-            if self._closed:
-                raise ClosedClientError("The client is closed. Make a new one.")
-            connection = self._idle.pop() if self._idle else None
-        if connection is None:
-            connection = self._connect()
-        try:
-            yield connection
-        finally:
-            with self._lock:
-                keep = not self._closed and len(self._idle) < IDLE_CONNECTIONS
-                if keep:
-                    self._idle.append(connection)
-            if not keep:
-                connection.close()
 
     def _connect(self) -> apsw.Connection:
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
@@ -206,7 +155,7 @@ class SqliteDatabase:
         if self._version(connection) == len(migrations):
             return
         if self.path is not None:
-            connection.execute("PRAGMA journal_mode=WAL")
+            self._enter_wal_mode(connection)
         connection.execute("BEGIN IMMEDIATE")
         try:
             for number in range(self._version(connection), len(migrations)):
@@ -217,6 +166,18 @@ class SqliteDatabase:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+    def _enter_wal_mode(self, connection: apsw.Connection) -> None:
+        """Switch the file to a write-ahead log, which SQLite does not wait for a lock to do."""
+        deadline = time.monotonic() + self._busy_timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                return
+            except apsw.BusyError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def _version(self, connection: apsw.Connection) -> int:
         """Return the number of migrations done; 0 for an empty file."""

@@ -30,7 +30,8 @@ from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.failures import explained
-from chromadb.errors import InvalidArgumentError, StorageFormatError
+from chromadb._storage.local.forking import ForkAware
+from chromadb.errors import InvalidArgumentError, InvalidCollectionException, StorageFormatError
 
 CATALOG = "catalog.sqlite3"
 COLLECTIONS = "collections"
@@ -49,7 +50,7 @@ class _Lease:
         self.deleted = False
 
 
-class LocalBackend(Catalog):
+class LocalBackend(Catalog, ForkAware):
     """Tenants, databases and collections in a directory; see ``_storage.base.Backend``.
 
     Args:
@@ -73,10 +74,10 @@ class LocalBackend(Catalog):
         self._max_open = max_open_collections
         self._open: OrderedDict[UUID, _Lease] = OrderedDict()
         self._lock = threading.Lock()
-        self._pid = os.getpid()
         if self.path is not None:
             _prepare(self.path)
-        super().__init__(self._open_database(None if self.path is None else self.path / CATALOG, "catalog"))
+        ForkAware.__init__(self)
+        Catalog.__init__(self, self._open_database(None if self.path is None else self.path / CATALOG, "catalog"))
         self._sweep()
 
     # --- Backend ----------------------------------------------------------------------------------
@@ -92,8 +93,10 @@ class LocalBackend(Catalog):
     def open(self, address: Address) -> Iterator[CollectionStore]:
         """Give the records of a collection, which stay usable until the context ends."""
         info = self.get_collection_by_id(address.tenant, address.database, address.collection)
-        lease = self._take(info)
+        lease, new = self._take(info)
         try:
+            if new:
+                self._still_there(info)
             yield lease.store
             if info.dimension is None:
                 dimension = lease.store.dimension()
@@ -118,7 +121,6 @@ class LocalBackend(Catalog):
 
     def close(self) -> None:
         """Release every file. Calling it again does nothing."""
-        self._after_fork()
         with self._lock:
             leases, self._open = self._open, OrderedDict()
             for lease in leases.values():
@@ -129,11 +131,19 @@ class LocalBackend(Catalog):
 
     # --- open collections -------------------------------------------------------------------------
 
-    def _take(self, info: CollectionInfo) -> _Lease:
-        self._after_fork()
+    def _still_there(self, info: CollectionInfo) -> None:
+        """Undo the opening of a collection that was deleted while it was being opened."""
+        try:
+            self.get_collection_by_id(info.tenant, info.database, info.id)
+        except InvalidCollectionException:
+            self._discard(info.id)
+            raise
+
+    def _take(self, info: CollectionInfo) -> tuple[_Lease, bool]:
         evicted: list[_Lease] = []
         with self._lock:
             lease = self._open.get(info.id)
+            new = lease is None
             if lease is None:
                 lease = self._open[info.id] = _Lease(self._open_collection(info))
             self._open.move_to_end(info.id)
@@ -142,7 +152,7 @@ class LocalBackend(Catalog):
                 evicted = self._evict()
         for each in evicted:
             each.store.close()
-        return lease
+        return lease, new
 
     def _give_back(self, id: UUID, lease: _Lease) -> None:
         with self._lock:
@@ -182,9 +192,10 @@ class LocalBackend(Catalog):
     def _open_database(self, file: Path | None, schema: str) -> SqliteDatabase:
         return SqliteDatabase(None if file is None else str(file), schema, self._synchronous, self._busy_timeout)
 
-    def _after_fork(self) -> None:
-        if self._pid != os.getpid():
-            self._lock, self._pid = threading.Lock(), os.getpid()
+    def after_fork(self, *, child: bool) -> None:
+        """Begin with a new lock in a child, where nobody uses anything."""
+        if child:
+            self._lock = threading.Lock()
             for lease in self._open.values():
                 lease.users = 0
 
