@@ -309,8 +309,8 @@ def test_very_large_and_very_small_vectors(client: Client) -> None:
 
 
 @pytest.mark.parametrize("length", range(7))
-def test_every_combination_of_what_to_include(four: Collection, length: int) -> None:
-    four._embedding.data_loader = lambda uris: [uri.encode() for uri in uris]
+def test_every_combination_of_what_to_include(four: Collection, client: Client, length: int) -> None:
+    handle = client.get_collection(four.name, data_loader=lambda uris: [uri.encode() for uri in uris])
     values: dict[str, Any] = {
         "metadatas": [[{"x": 0}, {"x": 1}]],
         "documents": [["d0", "d1"]],
@@ -321,7 +321,7 @@ def test_every_combination_of_what_to_include(four: Collection, length: int) -> 
     for include in itertools.combinations(
         ("metadatas", "documents", "distances", "embeddings", "uris", "data"), length
     ):
-        result: Any = four.query([0, 1], n_results=2, include=list(include))  # type: ignore[arg-type]
+        result: Any = handle.query([0, 1], n_results=2, include=list(include))  # type: ignore[arg-type]
         assert set(result) == QUERY_KEYS
         assert result["ids"] == [["a", "b"]]
         wanted = {*include, *(["uris"] if "data" in include else [])}

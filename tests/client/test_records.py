@@ -634,11 +634,11 @@ def test_nothing_of_a_deleted_record_comes_back(one: Collection) -> None:
 
 
 @pytest.mark.parametrize("length", range(6))
-def test_every_combination_of_what_to_include(one: Collection, length: int) -> None:
+def test_every_combination_of_what_to_include(one: Collection, client: Client, length: int) -> None:
     values: dict[str, Any] = {"metadatas": [{"o": 1, "k": "v"}], "documents": ["old"], "uris": ["u"], "data": [b"u"]}
-    one._embedding.data_loader = lambda uris: [uri.encode() for uri in uris]
+    handle = client.get_collection(one.name, data_loader=lambda uris: [uri.encode() for uri in uris])
     for include in itertools.combinations(("metadatas", "documents", "embeddings", "uris", "data"), length):
-        result: Any = one.get(include=list(include))  # type: ignore[arg-type]
+        result: Any = handle.get(include=list(include))  # type: ignore[arg-type]
         assert set(result) == GET_KEYS
         assert result["ids"] == ["z"]
         wanted = {*include, *(["uris"] if "data" in include else [])}

@@ -200,7 +200,7 @@ def test_unknown_names_are_refused_with_those_that_exist() -> None:
 
 @pytest.mark.parametrize("configuration", ["x", 5, ["hnsw"], True])
 def test_a_configuration_that_is_no_dict(configuration: Any) -> None:
-    with pytest.raises(InvalidArgumentTypeError, match="Expected configuration to be a dict such as .*, got"):
+    with pytest.raises(InvalidArgumentTypeError, match=r"Expected configuration to be a dict such as .*, got"):
         parse_configuration(None, configuration)
     with pytest.raises(InvalidArgumentTypeError, match=r"configuration\['hnsw'\] to be a dict, got"):
         parse_configuration(None, {"hnsw": configuration})

@@ -93,7 +93,7 @@ def test_unicode_text_is_kept(text: str) -> None:
 
 @pytest.mark.parametrize(("text", "position"), [("\ud800", 0), ("ab\udfff", 2), ("é\udc80c", 1)])
 def test_a_lone_surrogate_is_refused_with_its_place_and_the_way_out(text: str, position: int) -> None:
-    with pytest.raises(InvalidArgumentError, match="documents.3. to be valid Unicode text") as error:
+    with pytest.raises(InvalidArgumentError, match=r"documents.3. to be valid Unicode text") as error:
         check_text(text, "documents[3]")
     assert f"at position {position}" in str(error.value)
     assert "encode('utf-8', 'replace')" in str(error.value)

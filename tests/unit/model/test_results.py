@@ -52,7 +52,7 @@ def test_an_unknown_field_is_refused(item: Any) -> None:
 
 @pytest.mark.parametrize("include", ["documents", None, 5, True])
 def test_something_else_than_a_list_is_refused(include: Any) -> None:
-    with pytest.raises(InvalidArgumentTypeError, match="Expected include to be a list of .*; got") as error:
+    with pytest.raises(InvalidArgumentTypeError, match=r"Expected include to be a list of .*; got") as error:
         check_include(include, query=True)
     assert isinstance(error.value, ValueError)
 

@@ -108,7 +108,7 @@ def test_an_empty_list_is_refused(given: Any) -> None:
 
 @pytest.mark.parametrize(("given", "shape"), [(np.zeros((2, 2, 2)), "(2, 2, 2)"), (np.array(5.0), "()")])
 def test_another_number_of_axes_is_refused(given: Any, shape: str) -> None:
-    with pytest.raises(InvalidArgumentError, match="an array of shape .n, dimension.; got an array of shape") as error:
+    with pytest.raises(InvalidArgumentError, match=r"an array of shape .n, dimension.; got an array of shape") as error:
         to_matrix(given, "embeddings")
     assert shape in str(error.value)
 
@@ -137,7 +137,7 @@ def test_something_else_than_a_sequence_is_refused(given: Any) -> None:
     ],
 )
 def test_something_else_than_numbers_is_refused(given: Any) -> None:
-    with pytest.raises(InvalidArgumentTypeError, match="Expected embeddings to be vectors of .*numbers, got"):
+    with pytest.raises(InvalidArgumentTypeError, match=r"Expected embeddings to be vectors of .*numbers, got"):
         to_matrix(given, "embeddings")
 
 
