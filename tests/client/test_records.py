@@ -402,8 +402,8 @@ def test_uris_are_loaded_and_embedded(client: Client, counting: Any) -> None:
     assert loader.calls == [["x", "yyy"], ["yyyy"]]
     assert stored(collection) == [("a", [1.0, 2.0], None, None, "x"), ("b", [4.0, 2.0], None, None, "yyyy")]
     collection.update(ids="a", uris="zz")
-    assert stored(collection)[0] == ("a", [1.0, 2.0], None, None, "zz")
-    assert len(loader.calls) == 2
+    assert stored(collection)[0] == ("a", [2.0, 2.0], None, None, "zz")
+    assert loader.calls[2:] == [["zz"]]
     with pytest.raises(InvalidArgumentError, match=r"URI for every record to embed, got None at uris\[0\]"):
         collection.add(ids=["c", "d"], uris=[None, "x"])  # type: ignore[list-item]
 

@@ -96,7 +96,8 @@ def write_records(
                 "Expected a vector for every record, got None among the embeddings. Only update() may leave them out."
             )
         return records
-    if images is None and documents is None and (uris is None or not create):
+    loadable = uris is not None and (create or embedding.data_loader is not None)
+    if images is None and documents is None and not loadable:
         if create:
             raise InvalidArgumentError("Expected embeddings, documents, images or uris; got none of them.")
         return records
@@ -185,9 +186,11 @@ def query_operation(
     count = check_count(n_results, "n_results", least=1)
     if count is None:
         raise InvalidArgumentTypeError("Expected n_results to be an int, got None.")
-    # Unlike everywhere else no id at all is allowed here: it means that nothing can match.
-    selection = Selection([], None) if ids is not None and len(ids) == 0 else select(ids, where, where_document)
-    return op.Query(address, NO_VECTORS, count, selection, _with_uris(wanted))
+    # Unlike everywhere else an empty list of ids is allowed here: it means that nothing can match.
+    checked = [] if isinstance(ids, (list, tuple)) and not ids else None if ids is None else check_ids(ids)
+    return op.Query(
+        address, NO_VECTORS, count, Selection(checked, parse_filter(where, where_document)), _with_uris(wanted)
+    )
 
 
 def query_vectors(embedding: CollectionEmbedding, embeddings: Any, texts: Any, images: Any, uris: Any) -> Matrix:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
 
-from chromadb._embed.base import embed
+from chromadb._embed.base import class_name, embed
 from chromadb._embed.default import DefaultEmbeddingFunction
 from chromadb._embed.registry import build, conflict, describe
 from chromadb._model.configuration import Configuration
@@ -109,14 +109,20 @@ class CollectionEmbedding:
         """Return the data that URIs point to.
 
         Raises:
-            InvalidArgumentError: the collection has no data loader.
+            InvalidArgumentError: the collection has no data loader, or it does not give one item per URI.
         """
         if self.data_loader is None:
             raise InvalidArgumentError(
                 "The collection has no data loader, so it cannot load URIs. Open it with data_loader=..., "
                 "or pass the embeddings yourself."
             )
-        return self.data_loader(uris)
+        loaded = self.data_loader(uris)
+        if not isinstance(loaded, Sized) or len(loaded) != len(uris):
+            raise InvalidArgumentError(
+                f"Expected the data loader {class_name(self.data_loader)} to give one item for each of {len(uris)} "
+                f"URIs, got {describe_value(loaded)}."
+            )
+        return loaded
 
 
 def check_images(images: Any) -> list[Any]:

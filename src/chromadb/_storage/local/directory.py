@@ -14,6 +14,7 @@ is never closed: it is leased, and the last one to give it back closes it if it 
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import threading
@@ -31,7 +32,15 @@ from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.forking import ForkAware
-from chromadb.errors import InvalidArgumentError, InvalidCollectionException, StorageFormatError
+from chromadb.errors import (
+    InvalidArgumentError,
+    InvalidCollectionException,
+    StorageCorruptError,
+    StorageError,
+    StorageFormatError,
+)
+
+logger = logging.getLogger("chromadb.storage")
 
 CATALOG = "catalog.sqlite3"
 COLLECTIONS = "collections"
@@ -99,9 +108,7 @@ class LocalBackend(Catalog, ForkAware):
                 self._still_there(info)
             yield lease.store
             if info.dimension is None:
-                dimension = lease.store.dimension()
-                if dimension is not None:
-                    self.note_dimension(info.id, dimension)
+                self._copy_dimension(info.id, lease.store)
         finally:
             self._give_back(info.id, lease)
 
@@ -130,6 +137,16 @@ class LocalBackend(Catalog, ForkAware):
         self._database.close()
 
     # --- open collections -------------------------------------------------------------------------
+
+    def _copy_dimension(self, id: UUID, store: LocalCollection) -> None:
+        """Tell the catalog what the first vector has fixed."""
+        try:
+            dimension = store.dimension()
+            if dimension is not None:
+                self.note_dimension(id, dimension)
+        except StorageError as error:
+            # What was written is written. The next operation tries again.
+            logger.warning("the catalog could not note the dimension of collection %s: %s", id, error)
 
     def _still_there(self, info: CollectionInfo) -> None:
         """Undo the opening of a collection that was deleted while it was being opened."""
@@ -187,6 +204,11 @@ class LocalBackend(Catalog, ForkAware):
             with explained(str(folder)):
                 folder.mkdir(parents=True, exist_ok=True)
             file = folder / RECORDS
+            if info.dimension is not None and (not file.exists() or not file.stat().st_size):
+                raise StorageCorruptError(
+                    f"{file} is missing or empty, but the collection {info.name!r} had records. Restore the file "
+                    "from a backup, or delete the collection; others are not affected."
+                )
         return LocalCollection(self._open_database(file, "records"), info.configuration.hnsw.space)
 
     def _open_database(self, file: Path | None, schema: str) -> SqliteDatabase:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 import apsw
 import numpy as np
 
+from chromadb._index.arrays import GrowingArray
 from chromadb._index.columns import Column
 from chromadb._index.flat import FlatIndex
-from chromadb._index.growing import GrowingArray
 from chromadb._index.snapshot import Snapshot
 from chromadb._storage.local import records
 from chromadb._storage.local.records import State
