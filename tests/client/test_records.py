@@ -468,7 +468,7 @@ def test_what_replaces_what_when_the_kind_of_record_changes(client: Client, coun
     assert stored(collection) == [("a", [2.0, 2.0], None, {"n": 1}, "xx")]
     collection.upsert(ids="a", documents="doc")
     assert stored(collection) == [("a", [3.0, 1.0], "doc", {"n": 1}, None)]
-    collection.update(ids="a", uris="beside")
+    collection.update(ids="a", embeddings=[0, 0], uris="beside")
     collection.upsert(ids="a", documents="newer")
     assert stored(collection) == [("a", [5.0, 1.0], "newer", {"n": 1}, "beside")]
     collection.upsert(ids="a", embeddings=[7, 7])

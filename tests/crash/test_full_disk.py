@@ -217,13 +217,13 @@ def test_a_full_database_refuses_and_recovers(directory: Path, create: Any, reco
     with backend.open(address) as store:
         store.write("add", records(["a"]))
         before = contents(store)
-        with store.database.bare() as sql:  # the one connection there is
+        with store.database._pool.lend() as sql:  # the one connection there is
             pages = sql.execute("PRAGMA page_count").get
             sql.execute(f"PRAGMA max_page_count={pages + 5}")
         with pytest.raises(StorageFullError, match="Nothing was written"):
             store.write("add", records([f"{i}" for i in range(500)], documents=["text " * 500] * 500))
         assert contents(store) == before
-        with store.database.bare() as sql:
+        with store.database._pool.lend() as sql:
             sql.execute("PRAGMA max_page_count=1000000")
         store.write("add", records([f"{i}" for i in range(500)], documents=["text " * 500] * 500))
         assert store.count() == 501

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chromadb._model.names import check_text, describe, is_list, plain_text, shorten
+from chromadb._model.names import check_text, describe, plain_text, shorten
 from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError
 
 RESERVED_PREFIX = "chroma:"
@@ -146,3 +146,8 @@ def _check_list(values: Any, where: str) -> list[Any]:
         got = "an empty list" if not types else " and ".join(sorted(t.__name__ for t in types))
         raise InvalidArgumentError(f"Expected metadata value to be {ALLOWED}, got {got} at {where}.")
     return checked
+
+
+def is_list(value: Any) -> bool:
+    """Return whether a value is a list of something: a list, a tuple, or an array with at least one axis."""
+    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)

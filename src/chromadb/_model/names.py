@@ -7,8 +7,6 @@ import reprlib
 import uuid
 from typing import Any
 
-import numpy as np
-
 from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError, InvalidUUIDError
 
 DEFAULT_TENANT = "default_tenant"
@@ -108,11 +106,6 @@ def shorten(value: Any, limit: int = 80) -> str:
         # An int with more digits than Python converts to text.
         text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def is_list(value: Any) -> bool:
-    """Return whether a value is a list of something: a list, a tuple, or an array with at least one axis."""
-    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
 
 
 def plain_text(value: str) -> str:

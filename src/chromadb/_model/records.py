@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from chromadb._model.metadata import check_metadata
-from chromadb._model.names import check_text, describe, is_list, plain_text, shorten
+from chromadb._model.metadata import check_metadata, is_list
+from chromadb._model.names import check_text, describe, plain_text, shorten
 from chromadb._model.vectors import Matrix, to_matrix, to_rows
 from chromadb.errors import DuplicateIDError, InvalidArgumentError, InvalidArgumentTypeError
 

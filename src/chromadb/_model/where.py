@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chromadb._model.metadata import check_scalar
-from chromadb._model.names import check_text, describe, is_list, shorten
+from chromadb._model.metadata import check_scalar, is_list
+from chromadb._model.names import check_text, describe, shorten
 from chromadb._model.types import Scalar
 from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError
 

@@ -65,8 +65,12 @@ class SqliteDatabase(ForkAware):
         self._pool = ConnectionPool(self._connect, keep_at_fork=path is None)
         # In memory the database lives as long as a connection does.
         self._anchor = self._connect() if path is None else None
-        with explained(self.name), self._pool.lend() as connection:
-            self._migrate(connection)
+        try:
+            with explained(self.name), self._pool.lend() as connection:
+                self._migrate(connection)
+        except BaseException:
+            self.close()
+            raise
 
     # --- transactions -----------------------------------------------------------------------------
 

@@ -201,14 +201,16 @@ class LocalBackend(Catalog, ForkAware):
         file = None
         if self.path is not None:
             folder = self.path / COLLECTIONS / str(info.id)
-            with explained(str(folder)):
-                folder.mkdir(parents=True, exist_ok=True)
             file = folder / RECORDS
             if info.dimension is not None and (not file.exists() or not file.stat().st_size):
+                # Unless the collection was deleted a moment ago.
+                self.get_collection_by_id(info.tenant, info.database, info.id)
                 raise StorageCorruptError(
                     f"{file} is missing or empty, but the collection {info.name!r} had records. Restore the file "
                     "from a backup, or delete the collection; others are not affected."
                 )
+            with explained(str(folder)):
+                folder.mkdir(parents=True, exist_ok=True)
         return LocalCollection(self._open_database(file, "records"), info.configuration.hnsw.space)
 
     def _open_database(self, file: Path | None, schema: str) -> SqliteDatabase:
