@@ -122,14 +122,13 @@ def test_a_child_does_not_wait_for_a_lock_of_a_thread_that_it_does_not_have(
         store.write("add", records(["a", "b"], metadatas=[{"k": 1}, {"k": 2}]))
 
         def hold() -> None:
-            with store._searching(None):
-                locks = [lock for lock in vars(store).values() if hasattr(lock, "acquire")]
-                for lock in locks:
-                    lock.acquire()
-                held.set()
-                go_on.wait()
-                for lock in locks:
-                    lock.release()
+            locks = [lock for lock in vars(store).values() if hasattr(lock, "acquire")]
+            for lock in locks:
+                lock.acquire()
+            held.set()
+            go_on.wait()
+            for lock in locks:
+                lock.release()
 
         thread = threading.Thread(target=hold)
         thread.start()
