@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from side_by_side import (
     Measurement,
     Metric,
@@ -126,15 +127,9 @@ def _parse() -> Namespace:
     parser = ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--records", type=int, default=20_000, help="(default %(default)s)")
     parser.add_argument("--dimensions", type=int, default=384, help="(default %(default)s)")
-    parser.add_argument(
-        "--batch", type=int, default=500, help="records in one call of add (default %(default)s)"
-    )
-    parser.add_argument(
-        "--directory", help="where the collections are written (default: the temporary directory)"
-    )
-    parser.add_argument(
-        "--worker", metavar="PATH", help="insert once, into PATH, and print the measurement as JSON"
-    )
+    parser.add_argument("--batch", type=int, default=500, help="records in one call of add (default %(default)s)")
+    parser.add_argument("--directory", help="where the collections are written (default: the temporary directory)")
+    parser.add_argument("--worker", metavar="PATH", help="insert once, into PATH, and print the measurement as JSON")
     add_arguments(parser, rounds=2)
     return parser.parse_args()
 

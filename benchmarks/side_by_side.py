@@ -47,14 +47,10 @@ def add_arguments(parser: ArgumentParser, *, rounds: int) -> None:
         default=[],
         help="another interpreter to measure, with the chromadb of its own environment; may be repeated",
     )
-    parser.add_argument(
-        "--rounds", type=int, default=rounds, help="measurements of each package (default %(default)s)"
-    )
+    parser.add_argument("--rounds", type=int, default=rounds, help="measurements of each package (default %(default)s)")
 
 
-def compare(
-    arguments: Namespace, metrics: Sequence[Metric], measure: Callable[[Package], Measurement]
-) -> None:
+def compare(arguments: Namespace, metrics: Sequence[Metric], measure: Callable[[Package], Measurement]) -> None:
     """Measure this interpreter and those of `--package-python` in turn, and print a table with ratios."""
     packages = [Package("here", sys.executable), *arguments.package_python]
     for package in packages:
@@ -114,6 +110,19 @@ def resident_size() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def memory() -> dict[str, float]:
+    """Return the megabytes of memory that this process holds: all, of its own, of mapped files, and the peak.
+
+    Empty where the operating system does not tell.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return {}
+    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    keys = {"resident": "VmRSS", "own": "RssAnon", "mapped": "RssFile", "peak": "VmHWM"}
+    return {name: int(lines[key].split()[0]) * 1024 / 1e6 for name, key in keys.items()}
+
+
 def _version(package: Package) -> str:
     ask = "from importlib.metadata import version; print(version('chromadb'))"
     return subprocess.check_output([package.python, "-c", ask], env=environment(), text=True).strip()
@@ -124,9 +133,7 @@ def _package(text: str) -> Package:
     if not separator or not label or not python:
         raise ArgumentTypeError(f"{text!r} is not LABEL=PYTHON, for example published=/path/to/python")
     if label == "here":
-        raise ArgumentTypeError(
-            "the label 'here' is taken by the interpreter that runs the script; choose another"
-        )
+        raise ArgumentTypeError("the label 'here' is taken by the interpreter that runs the script; choose another")
     return Package(label, python)
 
 
