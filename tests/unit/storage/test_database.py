@@ -1,0 +1,41 @@
+"""One SQLite file: made, opened and migrated while others do the same."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from chromadb._storage.local import database
+from chromadb._storage.local.database import SqliteDatabase
+from chromadb._storage.local.records import read_state
+from chromadb.errors import StorageLockedError
+
+
+def test_another_process_may_make_the_file_at_any_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between any two statements of the one that opens a new file, another one opens and makes it."""
+    path, steps = "", -1
+
+    class InterruptedConnection(apsw.Connection):
+        def execute(self, *arguments: Any, **options: Any) -> Any:
+            nonlocal steps
+            steps -= 1
+            if steps == -1:
+                with suppress(StorageLockedError):  # the first one is just making it
+                    SqliteDatabase(path, "records", busy_timeout=0.01).close()
+            return super().execute(*arguments, **options)
+
+    monkeypatch.setattr(database.apsw, "Connection", InterruptedConnection)
+    for number in range(100):
+        path, steps = str(tmp_path / f"{number}.sqlite3"), number + 1
+        opened = SqliteDatabase(path, "records", busy_timeout=5)
+        interrupted = steps < 0
+        with opened.read() as sql:
+            assert read_state(sql).next_label == 1
+        opened.close()
+        if not interrupted:
+            break
+    assert number > 5
