@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from inspect import signature
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,9 @@ REFINE = 2
 
 
 class Backend(Protocol):
-    """One database with one collection."""
+    """One database with one collection, made by a `package`."""
+
+    package: ClassVar[str]
 
     def create(self, space: str) -> None: ...
     def open(self) -> None: ...
@@ -55,6 +57,8 @@ class Backend(Protocol):
 
 class Chroma:
     """`chromadb`, of any version and make."""
+
+    package = "chromadb"
 
     def __init__(self, directory: str) -> None:
         import chromadb
@@ -126,6 +130,8 @@ class Chroma:
 
 class Lance:
     """`lancedb`, with its HNSW index over 8-bit codes and indexes of the fields that are filtered."""
+
+    package = "lancedb"
 
     def __init__(self, directory: str) -> None:
         import lancedb

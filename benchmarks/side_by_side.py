@@ -42,7 +42,7 @@ def add_arguments(parser: ArgumentParser, *, rounds: int) -> None:
     parser.add_argument(
         "--package-python",
         metavar="LABEL=PYTHON",
-        type=_package,
+        type=package_argument,
         action="append",
         default=[],
         help="another interpreter to measure, with the chromadb of its own environment; may be repeated",
@@ -128,7 +128,8 @@ def _version(package: Package) -> str:
     return subprocess.check_output([package.python, "-c", ask], env=environment(), text=True).strip()
 
 
-def _package(text: str) -> Package:
+def package_argument(text: str) -> Package:
+    """Parse LABEL=PYTHON."""
     label, separator, python = text.partition("=")
     if not separator or not label or not python:
         raise ArgumentTypeError(f"{text!r} is not LABEL=PYTHON, for example published=/path/to/python")
