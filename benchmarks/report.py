@@ -56,6 +56,8 @@ class Row:
             verdicts.append((self.value(here) or 0) <= self.most)
         if self.recall is not None and self.floor is not None:
             verdicts.append(self.recall(here) >= self.floor)
+        if self.goal is not None and published is None:
+            return "" if all(verdicts) else "**missed**"
         if self.goal is not None and published is not None:
             ratio = self.ratio(here, published)
             verdicts.append(ratio is not None and ratio >= self.goal)
