@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chromadb._index.growing import GrowingArray
+from chromadb._index.arrays import GrowingArray
 from chromadb._model.match import identity, value_test
 from chromadb._model.where import COMPLEMENTS, Compare
 

@@ -90,7 +90,7 @@ class FlatIndex:
 
     def search(
         self, space: str, queries: Matrix, n: int, allowed: NDArray[np.bool_]
-    ) -> list[tuple[Places, NDArray[np.float32]]]:
+    ) -> list[tuple[Places, NDArray[np.float64]]]:
         """Return for each query the places of the `n` nearest vectors that are allowed, and their distances.
 
         Args:
@@ -118,7 +118,7 @@ class FlatIndex:
                 found.append(self._nearest(space, query, n, np.flatnonzero(its_scores <= bound)))
         return found
 
-    def _nearest(self, space: str, query: Matrix, n: int, places: Places) -> tuple[Places, NDArray[np.float32]]:
+    def _nearest(self, space: str, query: Matrix, n: int, places: Places) -> tuple[Places, NDArray[np.float64]]:
         distances = np.concatenate(
             [np.empty(0, dtype=np.float64)]
             + [
@@ -130,8 +130,7 @@ class FlatIndex:
             near = distances <= np.partition(distances, n - 1)[n - 1]
             places, distances = places[near], distances[near]
         order = np.lexsort((places, distances))[:n]
-        with np.errstate(over="ignore"):
-            return places[order], distances[order].astype(np.float32)
+        return places[order], distances[order]
 
     def _scores(self, space: str, queries: Matrix) -> Matrix:
         all_scores = np.empty((len(queries), len(self)), dtype=np.float32)

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chromadb._index.arrays import GrowingArray
 from chromadb._index.columns import Column, Mask
-from chromadb._index.flat import FlatIndex
-from chromadb._index.growing import GrowingArray
+from chromadb._index.distance import Matrix
+from chromadb._index.segment import Segment
+from chromadb._index.vectors import Vectors
 
 Labels = NDArray[np.int64]
 Places = NDArray[np.intp]
@@ -40,7 +42,7 @@ class Snapshot:
     next_label: int = 1
     labels: GrowingArray[np.int64] = field(default_factory=_no_labels)
     alive: GrowingArray[np.bool_] = field(default_factory=_nothing_alive)
-    vectors: FlatIndex | None = None
+    vectors: Vectors | None = None
     columns: Mapping[str, Column] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -68,7 +70,7 @@ class Snapshot:
         added: Labels,
         updated: Labels,
         deleted: Labels,
-        vectors: Sequence[NDArray[np.float32]] | None,
+        vectors: Sequence[Matrix] | None,
         metadatas: Sequence[Mapping[str, Any] | None] | None,
     ) -> Snapshot:
         """Return the snapshot of a later commit.
@@ -86,7 +88,7 @@ class Snapshot:
         gone = self.places_of(deleted)
         index, columns = self.vectors, dict(self.columns)
         if index is not None and vectors is not None:
-            index = index.append(vectors[0]).replace(places, vectors[1])
+            index = index.advance(len(self), vectors[0], places, vectors[1])
         if metadatas is not None:
             for key, column in columns.items():
                 values = [(metadata or {}).get(key) for metadata in metadatas]
@@ -100,9 +102,27 @@ class Snapshot:
             columns,
         )._compacted()
 
-    def with_vectors(self, vectors: FlatIndex) -> Snapshot:
+    def with_vectors(self, vectors: Vectors) -> Snapshot:
         """Return this snapshot with the vectors of its places."""
         return replace(self, vectors=vectors)
+
+    def places_in(self, segment: Segment, stale: Labels) -> Places:
+        """Return the place of each entry of a segment; -1 for an entry that is out of date or gone.
+
+        Args:
+            segment: of a commit not later than this one.
+            stale: labels that commits after that of the segment changed.
+        """
+        if not len(self):
+            return np.full(len(segment.labels), -1, dtype=np.intp)
+        places = np.searchsorted(self.labels.values, segment.labels)
+        places[places == len(self)] = -1
+        valid = (self.labels.values[places] == segment.labels) & self.alive.values[places]
+        return np.where(valid & ~np.isin(segment.labels, stale), places, -1)
+
+    def without_vectors(self) -> Snapshot:
+        """Return this snapshot without vectors, which are loaded again at the next need."""
+        return replace(self, vectors=None)
 
     def with_columns(self, columns: Mapping[str, Column]) -> Snapshot:
         """Return this snapshot with further columns."""

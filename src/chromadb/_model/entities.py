@@ -84,6 +84,23 @@ class CollectionInfo:
 
 
 @dataclass(frozen=True)
+class IndexingStatus(_Entity):
+    """How far the index of a collection is."""
+
+    num_indexed_ops: int
+    """Records that are searched as fast as they will be: in a graph, or among so few that no graph is worth it."""
+    num_unindexed_ops: int
+    """Records that are scanned until their graph is built."""
+    total_ops: int
+    _keys = ("num_indexed_ops", "num_unindexed_ops", "total_ops", "op_indexing_progress")
+
+    @property
+    def op_indexing_progress(self) -> float:
+        """From 0 to 1."""
+        return self.num_indexed_ops / self.total_ops if self.total_ops else 1.0
+
+
+@dataclass(frozen=True)
 class Finding:
     """Something that an audit found to be wrong."""
 

@@ -12,7 +12,8 @@ Guarantees, proved for every implementation by ``tests/contract/test_storage.py`
   that was deleted and added again stands last. Reads and limited deletes follow this order; equally near records too.
 - **Exact.** A filter selects what ``_model.match`` says, no more and no less. Distances returned are computed
   from the vectors as stored, in float32 precision or better.
-- **Nearest.** A query gives ``min(n, records selected)`` results.
+- **Nearest.** A query gives ``min(n, records selected)`` results. An index may miss some of the nearest, in favour of
+  others that are nearly as near (recall at 10: 0.98 and more); with `exact` it does not.
 - **Fixed dimension.** The first vector written fixes the dimension of a collection for good.
 
 Identifiers such as labels or commit numbers stay below the seam.
@@ -29,7 +30,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from chromadb._model.entities import Address, CollectionInfo, Database, Finding, Tenant
+from chromadb._model.entities import Address, CollectionInfo, Database, Finding, IndexingStatus, Tenant
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.types import Metadata
@@ -69,8 +70,25 @@ class CollectionStore(Protocol):
         """Read the records selected, in order, `limit` of them after the first `offset`."""
         ...
 
-    def query(self, vectors: Matrix, n: int, selection: Selection, fields: Sequence[str]) -> list[Found]:
+    def query(
+        self,
+        vectors: Matrix,
+        n: int,
+        selection: Selection,
+        fields: Sequence[str],
+        *,
+        exact: bool = False,
+        ef_search: int | None = None,
+    ) -> list[Found]:
         """Find for each vector the `n` nearest of the records selected, nearest first.
+
+        Args:
+            vectors: the queries.
+            n: how many.
+            selection: among which records.
+            fields: what to read of them.
+            exact: compare every record selected, whatever it costs.
+            ef_search: how many candidates an index looks at; the collection's for None.
 
         Raises:
             InvalidDimensionException: the vectors do not fit the collection.
@@ -87,6 +105,10 @@ class CollectionStore(Protocol):
 
     def check(self) -> list[Finding]:
         """Audit everything that can be audited."""
+        ...
+
+    def indexing_status(self) -> IndexingStatus:
+        """Return how far the index is."""
         ...
 
 

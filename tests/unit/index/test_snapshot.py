@@ -12,6 +12,7 @@ from chromadb._index import snapshot as snapshot_module
 from chromadb._index.columns import Column
 from chromadb._index.flat import FlatIndex
 from chromadb._index.snapshot import Snapshot
+from chromadb._index.vectors import assemble
 from chromadb._model.where import Compare
 
 
@@ -37,15 +38,15 @@ def advance(snapshot: Snapshot, added: Any = (), updated: Any = (), deleted: Any
 
 
 def begin() -> Snapshot:
-    return Snapshot().with_vectors(FlatIndex(2)).with_columns({"k": Column()})
+    return Snapshot().with_vectors(assemble(FlatIndex(2), np.empty(0, dtype=np.intp), 0)).with_columns({"k": Column()})
 
 
 def contents(snapshot: Snapshot) -> list[tuple[int, list[float], bool]]:
     assert snapshot.vectors is not None
-    assert len(snapshot) == len(snapshot.alive) == len(snapshot.vectors) == len(snapshot.columns["k"])
+    assert len(snapshot) == len(snapshot.alive) == len(snapshot.vectors.loose_of) == len(snapshot.columns["k"])
     places = np.flatnonzero(snapshot.alive.values)
     matching = snapshot.columns["k"].matching(Compare("k", "$eq", "x"))[places].tolist()
-    vectors = snapshot.vectors.take(places).tolist()
+    vectors = snapshot.vectors.loose.take(snapshot.vectors.loose_of.values[places].astype(np.intp)).tolist()
     return list(zip(snapshot.labels.values[places].tolist(), vectors, matching, strict=True))
 
 

@@ -1,33 +1,40 @@
-"""One collection: its record store and the snapshot that searches it.
+"""One collection: its record store, and the index that follows it.
 
 Locks: `_advancing` is held while a transaction reads for the first time, which fixes the commit it sees, and the
 snapshot is brought to that commit; so snapshots only ever go forward. Searching and fetching happen outside of it, on
-a snapshot and a transaction that stay as they are. Writers never take it, except to evaluate the filter of a delete.
+a snapshot and a transaction that stay as they are. Writers never take it, except to evaluate the filter of a delete;
+the builder takes it to put a finished segment in place, never while it builds.
 """
 
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import apsw
 import numpy as np
 
+from chromadb._index.segment import Recipe, Segment
 from chromadb._index.snapshot import Snapshot
-from chromadb._model.entities import Finding
+from chromadb._model.configuration import HnswConfiguration
+from chromadb._model.entities import Finding, IndexingStatus
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.vectors import Matrix
 from chromadb._model.where import Filter
 from chromadb._storage.base import Found, WriteMode
-from chromadb._storage.local import records
+from chromadb._storage.local import records, sealing
+from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.check import check_records
 from chromadb._storage.local.database import SqliteDatabase
-from chromadb._storage.local.follow import follow, load_columns, load_vectors
+from chromadb._storage.local.follow import follow, load_columns, load_vectors, seal
 from chromadb._storage.local.forking import ForkAware
 from chromadb._storage.local.records import Labels, State
+from chromadb._storage.local.segments import SegmentFolder
 from chromadb._storage.local.select import keys_of, select_ids, select_mask
 
 FAR = 4096
@@ -37,20 +44,42 @@ _FIELD_COLUMNS = {"documents": "document", "metadatas": "metadata", "uris": "uri
 
 
 class LocalCollection(ForkAware):
-    """The records of one collection in a SQLite file; see ``_storage.base.CollectionStore``."""
+    """The records of one collection in a SQLite file; see ``_storage.base.CollectionStore``.
 
-    def __init__(self, database: SqliteDatabase, space: str) -> None:
+    Args:
+        database: the record store.
+        folder: for segments; None keeps them in memory.
+        hnsw: the parameters of the index.
+        builder: builds it.
+    """
+
+    def __init__(
+        self, database: SqliteDatabase, folder: Path | None, hnsw: HnswConfiguration, builder: Builder
+    ) -> None:
         super().__init__()
         self.database = database
-        self.space = space
+        self._hnsw = hnsw
+        self._builder = builder
+        self._segments = SegmentFolder(folder)
         self._snapshot = Snapshot()
         self._advancing = threading.Lock()
+        self._unsealed = 0
+        """About how many records no segment holds and a build could seal."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """What segments are to be built with."""
+        return Recipe(self._hnsw.space, self._hnsw.max_neighbors, self._hnsw.ef_construction)
 
     # --- CollectionStore --------------------------------------------------------------------------
 
     def write(self, mode: WriteMode, batch: Records) -> list[str]:
         with self.database.write() as sql:
-            return records.write(sql, mode, batch)
+            ignored = records.write(sql, mode, batch)
+        if batch.vectors is not None:
+            self._unsealed += len(batch)
+            self._schedule()
+        return ignored
 
     def delete(self, selection: Selection, limit: int | None = None) -> int:
         with self.database.write() as sql:
@@ -74,20 +103,37 @@ class LocalCollection(ForkAware):
             labels = snapshot.labels.values[select_mask(sql, snapshot, selection.filter)][offset:end]
             return self._fetch(sql, labels, fields)
 
-    def query(self, vectors: Matrix, n: int, selection: Selection, fields: Sequence[str]) -> list[Found]:
+    def query(
+        self,
+        vectors: Matrix,
+        n: int,
+        selection: Selection,
+        fields: Sequence[str],
+        *,
+        exact: bool = False,
+        ef_search: int | None = None,
+    ) -> list[Found]:
         with self._searching(selection.filter, vectors=True) as (sql, snapshot, state):
             records.check_dimension(vectors, state.dimension)
-            if snapshot.vectors is None:
+            if snapshot.vectors is None or state.dimension is None:
                 nothing = np.empty(0, dtype=np.int64)
                 return [self._fetch(sql, nothing, fields, np.empty(0, dtype=np.float32)) for _ in vectors]
             if selection.ids is not None:
                 allowed = snapshot.mask_of(select_ids(sql, selection.ids, selection.filter))
             else:
                 allowed = select_mask(sql, snapshot, selection.filter)
-            return [
-                self._fetch(sql, snapshot.labels.values[places], fields, distances)
-                for places, distances in snapshot.vectors.search(self.space, vectors, n, allowed)
-            ]
+            labels, dimension = snapshot.labels.values, state.dimension
+            hits = snapshot.vectors.search(
+                self._hnsw.space,
+                vectors,
+                n,
+                allowed,
+                lambda places: records.read_vectors(sql, labels[places], dimension),
+                filtered=selection.ids is not None or selection.filter is not None,
+                ef_search=ef_search or self._hnsw.ef_search,
+                exact=exact,
+            )
+            return [self._fetch(sql, labels[places], fields, distances) for places, distances in hits]
 
     def count(self) -> int:
         with self.database.read() as sql:
@@ -101,17 +147,72 @@ class LocalCollection(ForkAware):
         with self._searching(None) as (sql, snapshot, state):
             return check_records(self.database.name, sql, snapshot, state)
 
+    def indexing_status(self) -> IndexingStatus:
+        with self.database.read() as sql:
+            state = records.read_state(sql)
+            sealed = sealing.sealed_labels(sql, state, self._segments.segments(), self.recipe)
+        unsealed = state.live - len(sealed)
+        pending = unsealed if sealing.is_due(unsealed) else 0
+        return IndexingStatus(state.live - pending, pending, state.live)
+
     # --- lifetime ---------------------------------------------------------------------------------
+
+    def configure(self, hnsw: HnswConfiguration) -> None:
+        """Take on other parameters: the effort of searches at once, those of the graph by a rebuild."""
+        if hnsw == self._hnsw:
+            return
+        with self._advancing:
+            former, self._hnsw = self.recipe, hnsw
+            if former.space != hnsw.space and self._snapshot.vectors is not None:
+                self._snapshot = self._snapshot.without_vectors()
+        if former != self.recipe:
+            self._builder.schedule(self)
 
     def close(self) -> None:
         """Close the files and let go of the memory."""
         self.database.close()
         self._snapshot = Snapshot()
+        self._segments.close()
 
     def after_fork(self, *, child: bool) -> None:
         """Begin with a new lock in a child."""
         if child:
             self._advancing = threading.Lock()
+
+    # --- building ---------------------------------------------------------------------------------
+
+    def build(self, stop: threading.Event) -> bool:
+        """Seal what is due; return whether there is more to do. Called by the builder."""
+        with self.database.read() as sql:
+            state = records.read_state(sql)
+            plan = sealing.plan(sql, state, self._segments.segments(), self.recipe)
+        self._unsealed = 0
+        if plan is None or state.dimension is None:
+            return False
+        dimension = state.dimension
+
+        def read(labels: Labels) -> tuple[Labels, Matrix]:
+            with self.database.read() as sql:
+                return records.read_present_vectors(sql, labels, dimension)
+
+        recipe = self.recipe
+        segment = Segment.build(
+            uuid.uuid4().hex, state.commit_no, recipe, plan.labels, read, lambda: stop.is_set() or recipe != self.recipe
+        )
+        if segment is None:
+            return not stop.is_set() and recipe != self.recipe
+        self._install(self._segments.add(segment))
+        self._segments.remove(plan.replaces)
+        return False
+
+    def _install(self, segment: Segment) -> None:
+        with self.database.read() as sql, self._advancing:
+            state = records.read_state(sql)
+            self._snapshot = seal(sql, follow(sql, self._snapshot, state), state, segment)
+
+    def _schedule(self) -> None:
+        if sealing.is_due(self._unsealed):
+            self._builder.schedule(self)
 
     # --- snapshots --------------------------------------------------------------------------------
 
@@ -129,11 +230,20 @@ class LocalCollection(ForkAware):
         with self._advancing:
             state = records.read_state(sql)
             snapshot = follow(sql, self._snapshot, state)
-            if vectors and snapshot.vectors is None and state.dimension is not None:
-                snapshot = load_vectors(sql, snapshot, state.dimension)
+            if vectors and (snapshot.vectors is None or self._segments.changed()):
+                snapshot = self._load_vectors(sql, snapshot, state)
             snapshot = load_columns(sql, snapshot, keys_of(filter))
             self._snapshot = snapshot
             return snapshot, state
+
+    def _load_vectors(self, sql: apsw.Connection, snapshot: Snapshot, state: State) -> Snapshot:
+        if state.dimension is None:
+            return snapshot
+        segments = [each for each in self._segments.segments() if each.recipe.space == self._hnsw.space]
+        snapshot = load_vectors(sql, snapshot, state, state.dimension, segments)
+        self._unsealed = len(snapshot.vectors.loose) if snapshot.vectors is not None else 0
+        self._schedule()
+        return snapshot
 
     # --- fetching ---------------------------------------------------------------------------------
 

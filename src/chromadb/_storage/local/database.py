@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
-from typing import Literal
+from typing import Any, Literal
 
 import apsw
 
@@ -185,9 +185,12 @@ class SqliteDatabase(ForkAware):
 
     def _version(self, connection: apsw.Connection) -> int:
         """Return the number of migrations done; 0 for an empty file."""
-        version = int(connection.execute("PRAGMA user_version").get)
-        mark = connection.execute("PRAGMA application_id").get
-        tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
+        # As one query, so that all three are of one moment: another process may be making the tables.
+        rows: list[Any] = connection.execute(
+            "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema) "
+            "FROM pragma_user_version, pragma_application_id"
+        ).fetchall()
+        version, mark, tables = rows[0]
         if tables and mark != APPLICATION_ID:
             raise StorageFormatError(
                 f"{self.name} is a SQLite database of another program. Choose an empty directory. Nothing was changed."
@@ -198,7 +201,7 @@ class SqliteDatabase(ForkAware):
                 f"{self.name} has format {version}, written by a newer version of chromadb; this one reads formats up "
                 f"to {known}. Upgrade chromadb. Nothing was changed."
             )
-        return version
+        return int(version)
 
 
 @cache

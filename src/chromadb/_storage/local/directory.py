@@ -4,6 +4,7 @@
 
     <path>/catalog.sqlite3                        tenants, databases, collections
     <path>/collections/<uuid>/records.sqlite3     the records of one collection
+    <path>/collections/<uuid>/index/              what is derived from them; can be deleted at any time
 
 A folder is made when its collection is first opened, after the catalog has its row; so a folder without a row is left
 over from a collection that was deleted, and is swept away.
@@ -27,6 +28,7 @@ from uuid import UUID
 
 from chromadb._model.entities import Address, CollectionInfo, Finding
 from chromadb._storage.base import CollectionStore
+from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.database import SqliteDatabase
@@ -45,6 +47,7 @@ logger = logging.getLogger("chromadb.storage")
 CATALOG = "catalog.sqlite3"
 COLLECTIONS = "collections"
 RECORDS = "records.sqlite3"
+INDEX = "index"
 PUBLISHED = "chroma.sqlite3"
 """The file by which a directory of the published versions is known."""
 
@@ -83,6 +86,7 @@ class LocalBackend(Catalog, ForkAware):
         self._max_open = max_open_collections
         self._open: OrderedDict[UUID, _Lease] = OrderedDict()
         self._lock = threading.Lock()
+        self._builder = Builder()
         if self.path is not None:
             _prepare(self.path)
         ForkAware.__init__(self)
@@ -106,6 +110,7 @@ class LocalBackend(Catalog, ForkAware):
         try:
             if new:
                 self._still_there(info)
+            lease.store.configure(info.configuration.hnsw)
             yield lease.store
             if info.dimension is None:
                 self._copy_dimension(info.id, lease.store)
@@ -128,6 +133,7 @@ class LocalBackend(Catalog, ForkAware):
 
     def close(self) -> None:
         """Release every file. Calling it again does nothing."""
+        self._builder.stop()
         with self._lock:
             leases, self._open = self._open, OrderedDict()
             for lease in leases.values():
@@ -211,7 +217,12 @@ class LocalBackend(Catalog, ForkAware):
                 )
             with explained(str(folder)):
                 folder.mkdir(parents=True, exist_ok=True)
-        return LocalCollection(self._open_database(file, "records"), info.configuration.hnsw.space)
+        return LocalCollection(
+            self._open_database(file, "records"),
+            None if file is None else file.parent / INDEX,
+            info.configuration.hnsw,
+            self._builder,
+        )
 
     def _open_database(self, file: Path | None, schema: str) -> SqliteDatabase:
         return SqliteDatabase(None if file is None else str(file), schema, self._synchronous, self._busy_timeout)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import apsw
 import numpy as np
 
 from chromadb._index.arrays import GrowingArray
 from chromadb._index.columns import Column
+from chromadb._index.distance import Matrix
 from chromadb._index.flat import FlatIndex
+from chromadb._index.segment import Segment
 from chromadb._index.snapshot import Snapshot
+from chromadb._index.vectors import Sealed, assemble
 from chromadb._storage.local import records
-from chromadb._storage.local.records import State
+from chromadb._storage.local.records import Labels, State
 
 
 def follow(sql: apsw.Connection, snapshot: Snapshot, state: State) -> Snapshot:
@@ -51,11 +54,57 @@ def follow(sql: apsw.Connection, snapshot: Snapshot, state: State) -> Snapshot:
     )
 
 
-def load_vectors(sql: apsw.Connection, snapshot: Snapshot, dimension: int) -> Snapshot:
-    """Return `snapshot`, which is that of this transaction, with the vectors."""
+def load_vectors(
+    sql: apsw.Connection, snapshot: Snapshot, state: State, dimension: int, segments: Sequence[Segment]
+) -> Snapshot:
+    """Return `snapshot`, which is that of this transaction, with the vectors: sealed ones in segments, others loose.
+
+    Args:
+        sql: the transaction.
+        snapshot: of its commit.
+        state: of its commit.
+        dimension: of the vectors.
+        segments: what there is; those that cannot be brought up to date are left out.
+    """
     snapshot = _without_dead(snapshot)
-    parts = records.scan_vectors(sql, snapshot.labels.values, dimension)
-    return snapshot.with_vectors(FlatIndex.build(dimension, parts))
+    total = len(snapshot)
+    covered = np.zeros(total + 1, dtype=np.bool_)
+    sealed = []
+    for segment in sorted(segments, key=lambda each: each.commit_no, reverse=True):
+        stale = stale_labels(sql, segment, state)
+        if stale is None:
+            continue
+        places = snapshot.places_in(segment, stale)
+        places = np.where(covered[places], -1, places)
+        if (places >= 0).any():
+            covered[places] = True
+            covered[-1] = False
+            sealed.append(Sealed(segment, places))
+    loose = np.flatnonzero(~covered[:total])
+    if sealed:
+        labels = snapshot.labels.values[loose]
+        parts: Iterator[Matrix] = (
+            records.read_vectors(sql, labels[start : start + records.BATCH], dimension)
+            for start in range(0, len(labels), records.BATCH)
+        )
+    else:
+        parts = records.scan_vectors(sql, snapshot.labels.values, dimension)
+    return snapshot.with_vectors(assemble(FlatIndex.build(dimension, parts), loose, total, tuple(sealed)))
+
+
+def seal(sql: apsw.Connection, snapshot: Snapshot, state: State, segment: Segment) -> Snapshot:
+    """Return `snapshot`, which is that of this transaction, with a new segment in place of the vectors it holds."""
+    stale = stale_labels(sql, segment, state)
+    if snapshot.vectors is None or stale is None:
+        return snapshot
+    return snapshot.with_vectors(snapshot.vectors.seal(segment, snapshot.places_in(segment, stale)))
+
+
+def stale_labels(sql: apsw.Connection, segment: Segment, state: State) -> Labels | None:
+    """Return the labels that were changed since a segment was built, None if that is not known or lies ahead."""
+    if not state.changes_from <= segment.commit_no <= state.commit_no:
+        return None
+    return records.changed_labels(sql, segment.commit_no)
 
 
 def load_columns(sql: apsw.Connection, snapshot: Snapshot, keys: Iterable[str]) -> Snapshot:

@@ -24,6 +24,8 @@ from chromadb.errors import InvalidDimensionException, StorageCorruptError
 
 Labels = NDArray[np.int64]
 
+NO_LABELS: Labels = np.empty(0, dtype=np.int64)
+
 BATCH = 4096
 """Rows fetched at a time."""
 
@@ -278,6 +280,16 @@ def read_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> Matrix
             rows = [(label, found[label]) for label in part.tolist()]
         _fill(sql, matrix[start : start + len(part)], rows)
     return matrix
+
+
+def read_present_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> tuple[Labels, Matrix]:
+    """Return those of `labels` that still exist, ascending, and their vectors."""
+    rows: list[Any] = sql.execute(
+        "SELECT label, vector FROM vectors WHERE label IN carray(?) ORDER BY label", (apsw.carray(labels),)
+    ).fetchall()
+    matrix = np.empty((len(rows), dimension), dtype=np.float32)
+    _fill(sql, matrix, rows)
+    return np.array([label for label, _ in rows], dtype=np.int64), matrix
 
 
 def scan_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> Iterator[Matrix]:

@@ -1,0 +1,86 @@
+"""Sealed segments: a graph and the labels of its entries, at one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chromadb._index.distance import Matrix
+from chromadb._index.graph import Graph, sealable
+
+Labels = NDArray[np.int64]
+
+SAMPLE = 20_000
+"""Vectors from which the range of the codes is learnt."""
+
+
+class Recipe(NamedTuple):
+    """What a graph is built with; a segment with another recipe than its collection's is rebuilt."""
+
+    space: str
+    max_neighbors: int
+    ef_construction: int
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """A graph over vectors as they were at a commit.
+
+    Later commits may have changed or deleted some of them; whoever searches leaves these entries out.
+    """
+
+    name: str
+    commit_no: int
+    recipe: Recipe
+    labels: Labels
+    """The label of each entry, ascending."""
+    graph: Graph
+
+    @classmethod
+    def build(
+        cls,
+        name: str,
+        commit_no: int,
+        recipe: Recipe,
+        labels: Labels,
+        read: Callable[[Labels], tuple[Labels, Matrix]],
+        stop: Callable[[], bool],
+    ) -> Segment | None:
+        """Return a segment over `labels`, or None if `stop` said so meanwhile or nothing can be sealed.
+
+        Args:
+            name: of the segment.
+            commit_no: a commit not later than any that `read` sees.
+            recipe: how to build the graph.
+            labels: ascending.
+            read: gives the vectors of some labels, and the labels that still have one.
+            stop: asked now and then.
+        """
+        sealed: list[Labels] = []
+
+        def blocks() -> Iterator[Matrix]:
+            for start in range(0, len(labels), 4096):
+                present, vectors = read(labels[start : start + 4096])
+                fits = sealable(recipe.space, vectors)
+                sealed.append(present[fits])
+                yield vectors[fits]
+
+        _, sample = read(labels[np.unique(np.linspace(0, len(labels) - 1, min(SAMPLE, len(labels)), dtype=np.intp))])
+        sample = sample[sealable(recipe.space, sample)]
+        if not len(sample):
+            return None
+        graph = Graph.build(
+            recipe.space,
+            sample,
+            blocks(),
+            max_neighbors=recipe.max_neighbors,
+            ef_construction=recipe.ef_construction,
+            stop=stop,
+        )
+        if graph is None or not len(graph):
+            return None
+        return cls(name, commit_no, recipe, np.concatenate(sealed), graph)

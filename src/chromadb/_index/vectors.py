@@ -1,0 +1,175 @@
+"""The vectors of a snapshot: most of them sealed in segments, the others loose in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chromadb._index.arrays import GrowingArray
+from chromadb._index.distance import Matrix, exact_distances
+from chromadb._index.flat import FlatIndex
+from chromadb._index.planner import candidates
+from chromadb._index.segment import Segment
+
+Places = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+Hits = tuple[Places, NDArray[np.float32]]
+
+EXACT_BLOCK = 4096
+"""Vectors fetched at a time by an exact comparison with what is sealed."""
+
+
+class FetchVectors(Protocol):
+    """Gives the vectors at places, ascending, from where they are kept: shape (len(places), d)."""
+
+    def __call__(self, places: Places, /) -> Matrix: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Sealed:
+    """A segment as a snapshot uses it."""
+
+    segment: Segment
+    places: Places
+    """The place of each entry; -1 for an entry that is out of date or gone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Where the vector of each place is to be found. Immutable."""
+
+    loose: FlatIndex
+    loose_places: GrowingArray[np.intp]
+    """The place of each loose vector."""
+    loose_of: GrowingArray[np.int32]
+    """By place: the number of the loose vector; -1 where the vector is sealed."""
+    sealed: tuple[Sealed, ...] = ()
+    unfiltered: dict[int, tuple[Mask | None, int]] = field(default_factory=dict)
+    """By number of the segment: which entries are allowed without a filter (None for all), and how many."""
+
+    @property
+    def dimension(self) -> int:
+        """Of every vector."""
+        return self.loose.dimension
+
+    def advance(self, first_place: int, added: Matrix, updated_places: Places, updated: Matrix) -> Vectors:
+        """Return the vectors with `added` at the places from `first_place` on, and `updated` at theirs."""
+        numbers = self.loose_of.values[updated_places]
+        inside = numbers >= 0
+        loose = self.loose.replace(numbers[inside].astype(np.intp), updated[inside])
+        places = np.concatenate([np.arange(first_place, first_place + len(added)), updated_places[~inside]])
+        new = np.arange(len(loose), len(loose) + len(places), dtype=np.int32)
+        loose = loose.append(np.concatenate([added, updated[~inside]]))
+        loose_of = self.loose_of.append(new[: len(added)]).replace(updated_places[~inside], new[len(added) :])
+        return Vectors(loose, self.loose_places.append(places), loose_of, self.sealed)
+
+    def keep(self, live: Places) -> Vectors:
+        """Return the vectors of the places `live`, ascending, renumbered from 0."""
+        renumbered = np.full(len(self.loose_of) + 1, -1, dtype=np.intp)
+        renumbered[live] = np.arange(len(live))
+        places = renumbered[self.loose_places.values]
+        kept = np.flatnonzero(places >= 0)
+        return assemble(
+            self.loose.keep(kept),
+            places[kept],
+            len(live),
+            tuple(replace(sealed, places=renumbered[sealed.places]) for sealed in self.sealed),
+        )
+
+    def seal(self, segment: Segment, places: Places) -> Vectors:
+        """Return the vectors with a further segment; `places` as in Sealed, free of places sealed elsewhere."""
+        covered = np.zeros(len(self.loose_of) + 1, dtype=np.bool_)
+        covered[places] = True
+        kept = np.flatnonzero(~covered[self.loose_places.values])
+        others = tuple(
+            replace(sealed, places=np.where(covered[sealed.places], -1, sealed.places)) for sealed in self.sealed
+        )
+        used = tuple(sealed for sealed in others if (sealed.places >= 0).any())
+        return assemble(
+            self.loose.keep(kept),
+            self.loose_places.values[kept],
+            len(self.loose_of),
+            (*used, Sealed(segment, places)),
+        )
+
+    def search(
+        self,
+        space: str,
+        queries: Matrix,
+        n: int,
+        allowed: Mask,
+        fetch: FetchVectors,
+        *,
+        filtered: bool,
+        ef_search: int,
+        exact: bool,
+    ) -> list[Hits]:
+        """Return for each query the places of the `n` nearest vectors that are allowed, and their distances.
+
+        Args:
+            space: l2, ip or cosine.
+            queries: shape (q, d).
+            n: how many; all that are allowed if there are fewer.
+            allowed: by place, what is alive and passes the filter.
+            fetch: gives sealed vectors.
+            filtered: whether there is a filter, so that `allowed` is more than what is alive.
+            ef_search: see ``planner.candidates``.
+            exact: compare every vector that is allowed.
+        """
+        n = min(n, max(int(allowed.sum()), 1))
+        loose = self.loose.search(space, queries, n, allowed[self.loose_places.values])
+        segments = [self._allowed_entries(number, allowed, filtered) for number in range(len(self.sealed))]
+        return [
+            self._merge(space, query, n, hits, segments, fetch, ef_search, exact)
+            for query, hits in zip(queries, loose, strict=True)
+        ]
+
+    def _merge(
+        self,
+        space: str,
+        query: Matrix,
+        n: int,
+        loose: tuple[Places, NDArray[np.float64]],
+        segments: list[tuple[Mask | None, int]],
+        fetch: FetchVectors,
+        ef_search: int,
+        exact: bool,
+    ) -> Hits:
+        found = [self.loose_places.values[loose[0]]]
+        distances = [loose[1]]
+        for sealed, (entries_allowed, count) in zip(self.sealed, segments, strict=True):
+            if not count:
+                continue
+            wanted = count if exact else n
+            entries = candidates(sealed.segment.graph, query, wanted, ef_search, entries_allowed, count)
+            places = np.sort(sealed.places[entries])
+            for start in range(0, len(places), EXACT_BLOCK):
+                block = places[start : start + EXACT_BLOCK]
+                found.append(block)
+                distances.append(exact_distances(space, query, fetch(block)))
+        all_places, all_distances = np.concatenate(found), np.concatenate(distances)
+        order = np.lexsort((all_places, all_distances))[:n]
+        with np.errstate(over="ignore"):
+            return all_places[order], all_distances[order].astype(np.float32)
+
+    def _allowed_entries(self, number: int, allowed: Mask, filtered: bool) -> tuple[Mask | None, int]:
+        if not filtered and number in self.unfiltered:
+            return self.unfiltered[number]
+        # One item more, which the place -1 leads to.
+        extended = np.append(allowed & (self.loose_of.values < 0), False)
+        entries = extended[self.sealed[number].places]
+        count = int(entries.sum())
+        result = (None if count == len(entries) else entries, count)
+        if not filtered:
+            self.unfiltered[number] = result
+        return result
+
+
+def assemble(loose: FlatIndex, places: Places, total: int, sealed: tuple[Sealed, ...] = ()) -> Vectors:
+    """Return the vectors of `total` places: the loose ones, at `places`, and those that segments hold."""
+    loose_of = np.full(total, -1, dtype=np.int32)
+    loose_of[places] = np.arange(len(places), dtype=np.int32)
+    return Vectors(loose, GrowingArray(places), GrowingArray(loose_of), sealed)
