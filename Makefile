@@ -2,13 +2,14 @@
 # make test         all tests
 # make check        style, types, layers, generated code
 # make format       put the code in order
-# make bench        benchmarks (see benchmarks/README.md)
+# make bench        benchmarks (see benchmarks/README.md); with PEERS=1 beside the published packages
+# make bench-1m     the same with a million records: hours
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test check format bench clean
+.PHONY: quickstart test check format bench bench-1m clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/python examples/quickstart.py
@@ -30,9 +31,14 @@ format: $(VENV)/.developing
 	$(BIN)/ruff format .
 	$(BIN)/python scripts/generate_sync.py
 
-bench: $(VENV)/.installed
-	$(BIN)/python benchmarks/import_time.py
-	$(BIN)/python benchmarks/insert.py
+bench: $(VENV)/.benchmarking
+	$(BIN)/python benchmarks/run.py --corpus --records 10000 100000 $(if $(PEERS),--peers)
+	$(BIN)/python benchmarks/plots.py
+	$(BIN)/python benchmarks/query_anatomy.py
+
+bench-1m: $(VENV)/.benchmarking
+	$(BIN)/python benchmarks/run.py --records 1000000 --rounds 1 --seconds 10 $(if $(PEERS),--peers)
+	$(BIN)/python benchmarks/plots.py
 
 clean:
 	rm -rf $(VENV) quickstart-data
@@ -47,4 +53,8 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 
 $(VENV)/.developing: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.benchmarking: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@ $(VENV)/.installed

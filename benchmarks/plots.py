@@ -1,13 +1,13 @@
 """Draw the results: latency against size and against selectivity, recall against latency, inserts against size.
 
-Reads ``results/*.json`` and writes ``results/plots/*.png`` and ``*.svg``. Needs matplotlib: ``pip install -e '.[bench]'``.
+Reads ``results/*.json`` and writes ``results/plots/*.png`` and ``*.svg``. Needs matplotlib, the extra ``bench``.
 """
 
 from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 HERE = Path(__file__).parent
 INK, FAINT = "#333333", "#d9d9d9"
@@ -82,7 +82,7 @@ def latency_by_size(results: list[Result]) -> Figure:
             _line(axis, number, label, sorted(points))
         _logarithmic(axis.xaxis, _count)
         _logarithmic(axis.yaxis, _number)
-        axis.set(xscale="log", yscale="log", title=title, xlabel="records")
+        axis.set(title=title, xlabel="records")
     axes[0].set_ylabel("median latency, ms")
     return _finish(figure, axes)
 
@@ -99,7 +99,6 @@ def latency_by_share(result: Result) -> Figure:
             _line(lower, number, label, zip(shares, [group["recall"] for group in groups], strict=True))
             unfiltered = _serve(result, label)["query"]["p50"]
             upper.axhline(unfiltered, color=COLOURS[number % len(COLOURS)], linewidth=0.9, linestyle=(0, (4, 3)))
-        upper.set(xscale="log", yscale="log")
         upper.set_title("filter at random" if kind == "random" else "filter that excludes the query's own region")
         lower.set(xlabel="share of the records that is allowed")
         _logarithmic(upper.yaxis, _number)
@@ -126,8 +125,9 @@ def recall_by_latency(result: Result) -> Figure:
                 fontsize=7,
                 color=COLOURS[number % len(COLOURS)],
             )
-    _logarithmic(axis.xaxis, _number)
-    axis.set(xscale="log", xlabel="median latency, ms (at each point: ef_search)", ylabel="recall@10")
+    _logarithmic(axis.xaxis, _number, (1, 2, 3, 5, 7))
+    axis.margins(x=0.15)
+    axis.set(xlabel="median latency, ms (at each point: ef_search)", ylabel="recall@10")
     return _finish(figure, [axis], result["dataset"])
 
 
@@ -141,7 +141,7 @@ def inserts_by_size(result: Result) -> Figure:
         _line(axis, number, label, zip(sizes, rates, strict=True))
     _logarithmic(axis.yaxis, _count)
     axis.xaxis.set_major_formatter(FuncFormatter(_count))
-    axis.set(yscale="log", xlabel="records in the collection", ylabel="inserts per second, batches of 500")
+    axis.set(xlabel="records in the collection", ylabel="inserts per second, batches of 500")
     axis.set_xlim(left=0)
     return _finish(figure, [axis], result["dataset"])
 
@@ -154,8 +154,9 @@ def _line(axis: Axes, number: int, label: str, points: Iterable[tuple[float, flo
         axis.plot(x, y, color=COLOURS[number % len(COLOURS)], marker=MARKERS[number % len(MARKERS)], label=name)
 
 
-def _logarithmic(axis: Any, formatter: Any) -> None:
+def _logarithmic(axis: Any, formatter: Any, ticks: Sequence[int] = (1,)) -> None:
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_major_locator(LogLocator(subs=ticks, numticks=50))
     axis.set_major_formatter(FuncFormatter(formatter))
     axis.set_minor_formatter(NullFormatter())
 
