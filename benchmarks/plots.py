@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +125,7 @@ def recall_by_latency(result: Result) -> Figure:
                 fontsize=7,
                 color=COLOURS[number % len(COLOURS)],
             )
-    _logarithmic(axis.xaxis, _number, (1, 2, 3, 5, 7))
-    axis.margins(x=0.15)
+    axis.set_xlim(left=0)
     axis.set(xlabel="median latency, ms (at each point: ef_search)", ylabel="recall@10")
     return _finish(figure, [axis], result["dataset"])
 
@@ -154,9 +153,9 @@ def _line(axis: Axes, number: int, label: str, points: Iterable[tuple[float, flo
         axis.plot(x, y, color=COLOURS[number % len(COLOURS)], marker=MARKERS[number % len(MARKERS)], label=name)
 
 
-def _logarithmic(axis: Any, formatter: Any, ticks: Sequence[int] = (1,)) -> None:
+def _logarithmic(axis: Any, formatter: Any) -> None:
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-    axis.set_major_locator(LogLocator(subs=ticks, numticks=50))
+    axis.set_major_locator(LogLocator())
     axis.set_major_formatter(FuncFormatter(formatter))
     axis.set_minor_formatter(NullFormatter())
 
