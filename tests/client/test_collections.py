@@ -450,7 +450,7 @@ def test_a_new_configuration(client: Client) -> None:
 @pytest.mark.parametrize(
     ("configuration", "message"),
     [
-        ({"hnsw": {"space": "cosine"}}, "stay 'l2', got 'cosine'"),
+        ({"hnsw": {"space": "angle"}}, "one of l2, ip, cosine"),
         ({"hnsw": {"ef_search": 0}}, "ef_search"),
         ({"hnsw": {"foo": 1}}, "'foo'"),
         ({"foo": 1}, "'foo'"),

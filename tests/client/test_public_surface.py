@@ -68,7 +68,7 @@ LATER_MODULES = [
 ]
 
 LATER_METHODS = {
-    "chromadb.api.models.Collection:Collection": "schema fork fork_count search get_indexing_status attach_function "
+    "chromadb.api.models.Collection:Collection": "schema fork fork_count search attach_function "
     "detach_function get_attached_function",
     "chromadb.api.async_client:AsyncClient": "create",
 }
@@ -247,6 +247,9 @@ CALLABLES: dict[str, dict[str, Any]] = {
         "where": None,
         "where_document": None,
         "include": ["metadatas", "documents", "distances"],
+        "includes": None,
+        "exact": False,
+        "ef_search": None,
     },
     "chromadb:Collection.delete": {"ids": None, "where": None, "where_document": None, "limit": None},
     "chromadb:Collection.count": {"read_level": ...},

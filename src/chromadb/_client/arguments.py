@@ -9,7 +9,7 @@ import numpy as np
 from chromadb._client.embedding import CollectionEmbedding, check_images, choose_function, default_space
 from chromadb._embed.registry import describe
 from chromadb._model import operations as op
-from chromadb._model.configuration import parse_configuration
+from chromadb._model.configuration import check_ef_search, parse_configuration
 from chromadb._model.entities import Address
 from chromadb._model.metadata import check_collection_metadata
 from chromadb._model.names import check_collection_name, shorten
@@ -176,6 +176,8 @@ def query_operation(
     where_document: Any,
     include: Any,
     includes: Any,
+    exact: Any,
+    ef_search: Any,
 ) -> op.Query:
     """Return the operation, its vectors still to come: a mistake in a filter must not cost an embedding.
 
@@ -189,7 +191,13 @@ def query_operation(
     # Unlike everywhere else an empty list of ids is allowed here: it means that nothing can match.
     checked = [] if isinstance(ids, (list, tuple)) and not ids else None if ids is None else check_ids(ids)
     return op.Query(
-        address, NO_VECTORS, count, Selection(checked, parse_filter(where, where_document)), _with_uris(wanted)
+        address,
+        NO_VECTORS,
+        count,
+        Selection(checked, parse_filter(where, where_document)),
+        _with_uris(wanted),
+        bool(exact),
+        None if ef_search is None else check_ef_search(ef_search),
     )
 
 

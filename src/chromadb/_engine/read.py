@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._model import operations as op
+from chromadb._model.entities import IndexingStatus
 from chromadb._model.operations import Operation
 from chromadb._model.types import GetResult, QueryResult
 from chromadb._model.vectors import Matrix
@@ -18,6 +19,11 @@ from chromadb._storage.base import Backend, Found
 def _count(backend: Backend, operation: op.Count) -> int:
     with backend.open(operation.address) as store:
         return store.count()
+
+
+def _indexing_status(backend: Backend, operation: op.GetIndexingStatus) -> IndexingStatus:
+    with backend.open(operation.address) as store:
+        return store.indexing_status()
 
 
 def _get(backend: Backend, operation: op.Get) -> GetResult:
@@ -36,7 +42,14 @@ def _get(backend: Backend, operation: op.Get) -> GetResult:
 
 def _query(backend: Backend, operation: op.Query) -> QueryResult:
     with backend.open(operation.address) as store:
-        found = store.query(operation.vectors, operation.n_results, operation.selection, operation.include)
+        found = store.query(
+            operation.vectors,
+            operation.n_results,
+            operation.selection,
+            operation.include,
+            exact=operation.exact,
+            ef_search=operation.ef_search,
+        )
 
     def nested(field: str, column: Callable[[Found], Any]) -> Any:
         return [column(each) for each in found] if field in operation.include else None
@@ -66,4 +79,5 @@ HANDLERS: dict[type[Operation[Any]], Callable[[Backend, Any], Any]] = {
     op.Count: _count,
     op.Get: _get,
     op.Query: _query,
+    op.GetIndexingStatus: _indexing_status,
 }

@@ -115,16 +115,25 @@ def update_configuration(
     """Return `current` changed as ``modify(metadata, configuration)`` asks.
 
     Raises:
-        InvalidArgumentError: a value that is not allowed, or an attempt to change what is fixed with the vectors.
+        InvalidArgumentError: a value that is not allowed, or the metadata names another space.
     """
-    changes = {**_metadata_parameters(metadata), **_configuration_parameters(configuration)}
-    updated = replace(current, **changes)
-    if updated.space != current.space:
+    from_metadata = _metadata_parameters(metadata)
+    if from_metadata.get("space", current.space) != current.space:
+        # Code written for the published versions counts on this error.
         raise InvalidArgumentError(
-            f"Expected the space of the collection to stay {current.space!r}, got {updated.space!r}. A space cannot be "
-            "changed by modify(); create a new collection with the space you want and copy the records into it."
+            f"Expected the space of the collection to stay {current.space!r}, got {from_metadata['space']!r} in the "
+            'metadata. To change it, pass configuration={"hnsw": {"space": ...}}; the index is rebuilt.'
         )
-    return updated
+    return replace(current, **{**from_metadata, **_configuration_parameters(configuration)})
+
+
+def check_ef_search(value: Any) -> int:
+    """Return an `ef_search` for one query.
+
+    Raises:
+        InvalidArgumentError: not an int, or out of range.
+    """
+    return int(_check_parameter("ef_search", value, "ef_search"))
 
 
 def hnsw_from_dict(stored: Mapping[str, Any]) -> HnswConfiguration:

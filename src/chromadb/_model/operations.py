@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from chromadb._model.configuration import HnswConfiguration
-from chromadb._model.entities import Address, CollectionInfo, Database, Finding, Tenant, UserIdentity
+from chromadb._model.entities import Address, CollectionInfo, Database, Finding, IndexingStatus, Tenant, UserIdentity
 from chromadb._model.records import Records
 from chromadb._model.results import GET_DEFAULT, QUERY_DEFAULT
 from chromadb._model.types import GetResult, QueryResult
@@ -278,3 +278,14 @@ class Query(Operation[QueryResult]):
     n_results: int = 10
     selection: Selection = Selection()
     include: tuple[str, ...] = QUERY_DEFAULT
+    exact: bool = False
+    """Whether to compare every record selected, rather than what an index suggests."""
+    ef_search: int | None = None
+    """How many candidates an index looks at; the collection's for None."""
+
+
+@dataclass(frozen=True)
+class GetIndexingStatus(Operation[IndexingStatus]):
+    """How far the index of a collection is."""
+
+    address: Address
