@@ -110,9 +110,7 @@ def test_foreign_names_in_environment_and_dotenv_are_passed_over(monkeypatch: py
         assert Settings() == Settings(allow_reset=True)
 
 
-def test_dotenv_is_read_in_the_working_directory_of_the_moment(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_dotenv_is_read_in_the_working_directory_of_the_moment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     write_dotenv("ALLOW_RESET=true\n")
     assert Settings().allow_reset is True
     (tmp_path / "below").mkdir()
@@ -238,9 +236,7 @@ def test_arguments_may_be_paths_enumerations_tuples_and_whole_numbers(tmp_path: 
         ("chroma_server_ssl_verify", 1.5, "true, false, a string or None"),
     ],
 )
-def test_bad_value_is_refused_with_name_value_source_and_what_is_allowed(
-    name: str, value: Any, allowed: str
-) -> None:
+def test_bad_value_is_refused_with_name_value_source_and_what_is_allowed(name: str, value: Any, allowed: str) -> None:
     with pytest.raises(InvalidArgumentError, match=f"setting {name} to be .*{allowed}") as caught:
         Settings(**{name: value})
     assert repr(value) in str(caught.value)
@@ -345,9 +341,7 @@ def test_unknown_attribute_warns_and_is_kept_aside() -> None:
 def test_former_authentication_settings_are_refused_from_every_source(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    new_name = next(
-        word for word in REMOVED_AUTH_SETTINGS[name].split() if word.strip(",").startswith("chroma_")
-    )
+    new_name = next(word for word in REMOVED_AUTH_SETTINGS[name].split() if word.strip(",").startswith("chroma_"))
     assert new_name.strip(",") in SETTINGS
     with pytest.raises(InvalidArgumentError, match=rf"{name} \(argument\).*{new_name}") as caught:
         Settings(**{name: SECRET})
@@ -359,9 +353,7 @@ def test_former_authentication_settings_are_refused_from_every_source(
         Settings()
     write_dotenv("")
     monkeypatch.setenv(name.upper(), SECRET)
-    with pytest.raises(
-        InvalidArgumentError, match=rf"environment variable {name.upper()}.*{new_name}"
-    ) as caught:
+    with pytest.raises(InvalidArgumentError, match=rf"environment variable {name.upper()}.*{new_name}") as caught:
         Settings()
     assert SECRET not in str(caught.value)
 
@@ -380,9 +372,7 @@ def test_former_authentication_setting_without_a_value_only_warns() -> None:
 
 
 @pytest.mark.parametrize("value", ["duckdb+parquet", "duckdb", "clickhouse", "DuckDB+Parquet"])
-def test_storage_of_before_0_4_is_refused_with_what_to_do(
-    monkeypatch: pytest.MonkeyPatch, value: str
-) -> None:
+def test_storage_of_before_0_4_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     with pytest.raises(ValueError, match=r"before 0\.4.*PersistentClient.*chroma-migrate") as caught:
         Settings(chroma_db_impl=value, persist_directory="x")
     assert isinstance(caught.value, InvalidArgumentError)
