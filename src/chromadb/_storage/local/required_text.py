@@ -74,7 +74,13 @@ _ANYTHING = _Piece(None)
 
 _COUNT = re.compile(r"\{([0-9]+)(?:,[0-9]*)?\}")
 _GROUP = re.compile(r"\?(?:P?<[A-Za-z_][A-Za-z_0-9]*>|([imsU]*)(?:-([imsU]+))?([:)]))")
-_CLASS = re.compile(r"\^?\]?(?:[^\]\[\\]|\[:\^?[a-z]+:\]|\[(?!:)|\\x\{[0-9A-Fa-f]+\}|\\[pP]\{\^?\w+\}|\\[^QECx0-9])*\]")
+_CLASS = re.compile(
+    # Each alternative begins like no other, so there is one way to read a class, and no backtracking to another.
+    r"(?:\^|(?!\^))(?:\]|(?!\]))"
+    r"(?:[^\]\[\\]|\[:\^?[a-z]+:\]|\[(?!:)|\\x[0-9A-Fa-f]{2}|\\x\{[0-9A-Fa-f]+\}"
+    r"|\\[pP](?:[A-Za-z]|\{\^?\w+\})|\\[dDsSwWafnrtv]|\\[^A-Za-z0-9])*\]",
+    re.DOTALL,
+)
 _CHARACTER = re.compile(r"x([0-9A-Fa-f]{2})|x\{([0-9A-Fa-f]{1,6})\}")
 _PROPERTY = re.compile(r"[pP](?:[A-Za-z]|\{\^?\w+\})")
 _CONTROL = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
@@ -171,7 +177,10 @@ class _Parser:
             if "i" in (group[2] or ""):
                 self._any_case = False
             if group[3] == ")":
-                # Flags alone hold to the end of the group that they stand in.
+                # Flags alone hold to the end of the group that they stand in. To RE2, what repeats them repeats what
+                # stands before them.
+                if self._pattern[self._at : self._at + 1] in tuple("*+?{"):
+                    raise _UnsupportedError
                 return _EMPTY
         piece = self._alternatives(depth + 1)
         if not self._take(")"):
