@@ -115,7 +115,7 @@ def reads(database: Backend, data: Dataset, budget: float) -> Samples:
         [word["nearest"] for word in words],
         budget,
     )
-    numbers = rng.integers(0, data.records, (200, NEAREST)).tolist()
+    numbers = [rng.choice(data.records, NEAREST, replace=False).tolist() for _ in range(200)]
     measured["get_by_ids"] = _summary(_repeat(lambda i: database.get(numbers[i]), len(numbers), budget)[0])
     tenth = next(g for g in data.questions["filters"] if (g["kind"], g["share"]) == ("random", 0.1))["questions"]
     times, _ = _repeat(lambda i: database.get_where(_range(tenth[i]), NEAREST), len(tenth), budget)
