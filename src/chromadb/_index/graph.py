@@ -1,4 +1,4 @@
-"""Sealed graphs: HNSW over 8-bit codes, by faiss, which this file alone knows.
+"""Sealed graphs: HNSW over 8-bit codes, by faiss.
 
 Malkov and Yashunin, Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small World
 graphs, 2016 (arxiv.org/abs/1603.09320). A graph never changes once it is built, so that searches need no lock.
@@ -8,7 +8,6 @@ Vectors of a cosine space are scaled to unit length and compared by l2, which or
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._index.distance import Matrix
+from chromadb._index.faiss import faiss_here, scaled, valid
 from chromadb.errors import StorageCorruptError
 
 Entries = NDArray[np.int64]
@@ -23,21 +23,6 @@ Entries = NDArray[np.int64]
 
 BLOCK = 512
 """Vectors added between two looks at `stop`: about a tenth of a second."""
-
-_thread = threading.local()
-
-
-def _faiss() -> Any:
-    """Return faiss, set to one OpenMP thread in this thread.
-
-    One query gains nothing from more threads, and a process that forks after a parallel call hangs in the child.
-    """
-    import faiss
-
-    if not getattr(_thread, "limited", False):
-        faiss.omp_set_num_threads(1)
-        _thread.limited = True
-    return faiss
 
 
 def sealable(space: str, vectors: Matrix) -> NDArray[np.bool_]:
@@ -83,21 +68,21 @@ class Graph:
             ef_construction: how many candidates are looked at for each new vector's neighbours.
             stop: asked after every `BLOCK` vectors.
         """
-        faiss = _faiss()
+        faiss = faiss_here()
         metric = faiss.METRIC_INNER_PRODUCT if space == "ip" else faiss.METRIC_L2
         index = faiss.IndexHNSWSQ(sample.shape[1], faiss.ScalarQuantizer.QT_8bit, max_neighbors, metric)
         index.hnsw.efConstruction = ef_construction
-        index.train(_scaled(space, sample))
+        index.train(scaled(space, sample))
         for block in blocks:
             for start in range(0, len(block), BLOCK):
                 if stop():
                     return None
-                index.add(_scaled(space, block[start : start + BLOCK]))
+                index.add(scaled(space, block[start : start + BLOCK]))
         return cls(index, space)
 
     def save(self, path: str) -> None:
         """Write the graph to a file."""
-        _faiss().write_index(self._index, path)
+        faiss_here().write_index(self._index, path)
 
     @classmethod
     def open(cls, path: str, space: str) -> Graph:
@@ -106,7 +91,7 @@ class Graph:
         Raises:
             StorageCorruptError: the file is not a graph.
         """
-        faiss = _faiss()
+        faiss = faiss_here()
         try:
             return cls(faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC), space)
         except RuntimeError as error:
@@ -114,31 +99,25 @@ class Graph:
 
     def nearest(self, query: Matrix, count: int, ef: int) -> Entries:
         """Return about the `count` nearest entries, nearest first, looking at `ef` candidates."""
-        faiss = _faiss()
+        faiss = faiss_here()
         parameters = faiss.SearchParametersHNSW(efSearch=max(ef, count))
-        _, found = self._index.search(_scaled(self._space, query[np.newaxis]), count, params=parameters)
-        return _valid(found[0])
+        _, found = self._index.search(scaled(self._space, query[np.newaxis]), count, params=parameters)
+        return valid(found[0])
 
-    def scan(self, query: Matrix, count: int, allowed: NDArray[np.bool_] | None) -> Entries:
-        """Return the `count` nearest entries by their codes, nearest first, among those allowed (all for None)."""
-        faiss = _faiss()
+    def scan(self, query: Matrix, count: int, bitmap: NDArray[np.uint8] | None) -> Entries:
+        """Return the `count` nearest entries by their codes, nearest first.
+
+        Args:
+            query: shape (d,).
+            count: how many.
+            bitmap: which entries are allowed, eight to a byte, the first in the lowest bit; None for all.
+        """
+        faiss = faiss_here()
         parameters = None
-        if allowed is not None:
-            bitmap = np.packbits(allowed, bitorder="little")
-            selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bitmap))
+        if bitmap is not None:
+            # Kept by a name: the parameters only point to it.
+            selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
             parameters = faiss.SearchParameters(sel=selector)
         codes = faiss.downcast_index(self._index.storage)
-        _, found = codes.search(_scaled(self._space, query[np.newaxis]), min(count, len(self)), params=parameters)
-        return _valid(found[0])
-
-
-def _valid(found: Entries) -> Entries:
-    """Leave out the -1 that faiss pads with."""
-    return found[found >= 0]
-
-
-def _scaled(space: str, vectors: Matrix) -> Matrix:
-    if space != "cosine":
-        return np.ascontiguousarray(vectors)
-    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))[:, np.newaxis]
-    return np.ascontiguousarray(vectors / np.where(lengths > 0, lengths, 1.0), dtype=np.float32)
+        _, found = codes.search(scaled(self._space, query[np.newaxis]), min(count, len(self)), params=parameters)
+        return valid(found[0])

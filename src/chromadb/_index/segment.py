@@ -1,4 +1,4 @@
-"""Sealed segments: a graph and the labels of its entries, at one commit."""
+"""Sealed segments: a graph, cells, and the labels of their entries, at one commit."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from chromadb._index.cells import Cells, CellsBuilder
 from chromadb._index.distance import Matrix
 from chromadb._index.graph import Graph, sealable
 
 Labels = NDArray[np.int64]
 
-SAMPLE = 20_000
-"""Vectors from which the range of the codes is learnt."""
+SAMPLE = 40_000
+"""Vectors at most from which the range of the codes and the cells are learnt."""
 
 
 class Recipe(NamedTuple):
@@ -28,7 +29,7 @@ class Recipe(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """A graph over vectors as they were at a commit.
+    """A graph and cells over vectors as they were at a commit.
 
     Later commits may have changed or deleted some of them; whoever searches leaves these entries out.
     """
@@ -39,6 +40,7 @@ class Segment:
     labels: Labels
     """The label of each entry, ascending."""
     graph: Graph
+    cells: Cells
 
     @classmethod
     def build(
@@ -73,14 +75,21 @@ class Segment:
         sample = sample[sealable(recipe.space, sample)]
         if not len(sample):
             return None
+        partition = CellsBuilder(recipe.space, len(labels), sample)
+
+        def partitioned() -> Iterator[Matrix]:
+            for block in blocks():
+                partition.add(block)
+                yield block
+
         graph = Graph.build(
             recipe.space,
             sample,
-            blocks(),
+            partitioned(),
             max_neighbors=recipe.max_neighbors,
             ef_construction=recipe.ef_construction,
             stop=stop,
         )
         if graph is None or not len(graph):
             return None
-        return cls(name, commit_no, recipe, np.concatenate(sealed), graph)
+        return cls(name, commit_no, recipe, np.concatenate(sealed), graph, partition.finish())

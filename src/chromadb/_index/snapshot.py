@@ -10,13 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._index.arrays import GrowingArray
+from chromadb._index.choice import Choice
 from chromadb._index.columns import Column, Mask
 from chromadb._index.distance import Matrix
 from chromadb._index.segment import Segment
 from chromadb._index.vectors import Vectors
+from chromadb._model.where import Filter
 
 Labels = NDArray[np.int64]
 Places = NDArray[np.intp]
+
+CHOICES_BYTES = 16 * 2**20
+"""Memory for what filters allow, of one collection."""
 
 COMPACT_FROM = 1024
 """Dead places are squeezed out once there are so many of them, and more than live ones."""
@@ -44,6 +49,8 @@ class Snapshot:
     alive: GrowingArray[np.bool_] = field(default_factory=_nothing_alive)
     vectors: Vectors | None = None
     columns: Mapping[str, Column] = field(default_factory=dict)
+    choices: dict[Filter | None, Choice] = field(default_factory=dict, init=False, compare=False)
+    """What filters asked of this snapshot allow, the last of them."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -105,6 +112,13 @@ class Snapshot:
     def with_vectors(self, vectors: Vectors) -> Snapshot:
         """Return this snapshot with the vectors of its places."""
         return replace(self, vectors=vectors)
+
+    def keep_choice(self, filter: Filter | None, choice: Choice) -> None:
+        """Remember what a filter allows, for the next query that asks the same; the oldest is forgotten."""
+        # Threads may do this at once: the worst is that something is worked out again.
+        self.choices[filter] = choice
+        while len(self.choices) > max(2, min(32, CHOICES_BYTES // (2 * len(self) + 1))):
+            self.choices.pop(next(iter(self.choices)), None)
 
     def places_in(self, segment: Segment, stale: Labels) -> Places:
         """Return the place of each entry of a segment; -1 for an entry that is out of date or gone.

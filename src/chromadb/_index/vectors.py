@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._index.arrays import GrowingArray
+from chromadb._index.choice import Allowed, Choice
 from chromadb._index.distance import Matrix, exact_distances
 from chromadb._index.flat import FlatIndex
 from chromadb._index.planner import candidates
 from chromadb._index.segment import Segment
 
 Places = NDArray[np.intp]
-Mask = NDArray[np.bool_]
 Hits = tuple[Places, NDArray[np.float32]]
 
 EXACT_BLOCK = 4096
@@ -47,8 +47,6 @@ class Vectors:
     loose_of: GrowingArray[np.int32]
     """By place: the number of the loose vector; -1 where the vector is sealed."""
     sealed: tuple[Sealed, ...] = ()
-    unfiltered: dict[int, tuple[Mask | None, int]] = field(default_factory=dict)
-    """By number of the segment: which entries are allowed without a filter (None for all), and how many."""
 
     @property
     def dimension(self) -> int:
@@ -96,16 +94,7 @@ class Vectors:
         )
 
     def search(
-        self,
-        space: str,
-        queries: Matrix,
-        n: int,
-        allowed: Mask,
-        fetch: FetchVectors,
-        *,
-        filtered: bool,
-        ef_search: int,
-        exact: bool,
+        self, space: str, queries: Matrix, n: int, choice: Choice, fetch: FetchVectors, *, ef_search: int, exact: bool
     ) -> list[Hits]:
         """Return for each query the places of the `n` nearest vectors that are allowed, and their distances.
 
@@ -113,17 +102,15 @@ class Vectors:
             space: l2, ip or cosine.
             queries: shape (q, d).
             n: how many; all that are allowed if there are fewer.
-            allowed: by place, what is alive and passes the filter.
+            choice: which places are allowed.
             fetch: gives sealed vectors.
-            filtered: whether there is a filter, so that `allowed` is more than what is alive.
-            ef_search: see ``planner.candidates``.
+            ef_search: at least so many candidates are looked at in a graph.
             exact: compare every vector that is allowed.
         """
-        n = min(n, max(int(allowed.sum()), 1))
-        loose = self.loose.search(space, queries, n, allowed[self.loose_places.values])
-        segments = [self._allowed_entries(number, allowed, filtered) for number in range(len(self.sealed))]
+        n = max(1, min(n, choice.count))
+        loose = self.loose.search(space, queries, n, choice.mask[self.loose_places.values])
         return [
-            self._merge(space, query, n, hits, segments, fetch, ef_search, exact)
+            self._merge(space, query, n, hits, choice, fetch, ef_search, exact)
             for query, hits in zip(queries, loose, strict=True)
         ]
 
@@ -133,18 +120,16 @@ class Vectors:
         query: Matrix,
         n: int,
         loose: tuple[Places, NDArray[np.float64]],
-        segments: list[tuple[Mask | None, int]],
+        choice: Choice,
         fetch: FetchVectors,
         ef_search: int,
         exact: bool,
     ) -> Hits:
         found = [self.loose_places.values[loose[0]]]
         distances = [loose[1]]
-        for sealed, (entries_allowed, count) in zip(self.sealed, segments, strict=True):
-            if not count:
-                continue
-            wanted = count if exact else n
-            entries = candidates(sealed.segment.graph, query, wanted, ef_search, entries_allowed, count)
+        for sealed in self.sealed:
+            allowed = self._allowed(sealed, choice)
+            entries = candidates(sealed.segment, query, allowed.count if exact else n, ef_search, allowed)
             places = np.sort(sealed.places[entries])
             for start in range(0, len(places), EXACT_BLOCK):
                 block = places[start : start + EXACT_BLOCK]
@@ -155,17 +140,15 @@ class Vectors:
         with np.errstate(over="ignore"):
             return all_places[order], all_distances[order].astype(np.float32)
 
-    def _allowed_entries(self, number: int, allowed: Mask, filtered: bool) -> tuple[Mask | None, int]:
-        if not filtered and number in self.unfiltered:
-            return self.unfiltered[number]
-        # One item more, which the place -1 leads to.
-        extended = np.append(allowed & (self.loose_of.values < 0), False)
-        entries = extended[self.sealed[number].places]
-        count = int(entries.sum())
-        result = (None if count == len(entries) else entries, count)
-        if not filtered:
-            self.unfiltered[number] = result
-        return result
+    def _allowed(self, sealed: Sealed, choice: Choice) -> Allowed:
+        allowed = choice.segments.get(sealed.segment.name)
+        if allowed is None:
+            # One item more, which the place -1 leads to.
+            extended = np.append(choice.mask & (self.loose_of.values < 0), False)
+            cells = sealed.segment.cells
+            allowed = Allowed(extended[sealed.places], cells.cell_of, cells.count)
+            choice.segments[sealed.segment.name] = allowed
+        return allowed
 
 
 def assemble(loose: FlatIndex, places: Places, total: int, sealed: tuple[Sealed, ...] = ()) -> Vectors:

@@ -18,6 +18,7 @@ from typing import Any
 import apsw
 import numpy as np
 
+from chromadb._index.choice import Choice
 from chromadb._index.segment import Recipe, Segment
 from chromadb._index.snapshot import Snapshot
 from chromadb._model.configuration import HnswConfiguration
@@ -118,22 +119,26 @@ class LocalCollection(ForkAware):
             if snapshot.vectors is None or state.dimension is None:
                 nothing = np.empty(0, dtype=np.int64)
                 return [self._fetch(sql, nothing, fields, np.empty(0, dtype=np.float32)) for _ in vectors]
-            if selection.ids is not None:
-                allowed = snapshot.mask_of(select_ids(sql, selection.ids, selection.filter))
-            else:
-                allowed = select_mask(sql, snapshot, selection.filter)
             labels, dimension = snapshot.labels.values, state.dimension
             hits = snapshot.vectors.search(
                 self._hnsw.space,
                 vectors,
                 n,
-                allowed,
+                self._choose(sql, snapshot, selection),
                 lambda places: records.read_vectors(sql, labels[places], dimension),
-                filtered=selection.ids is not None or selection.filter is not None,
                 ef_search=ef_search or self._hnsw.ef_search,
                 exact=exact,
             )
             return [self._fetch(sql, labels[places], fields, distances) for places, distances in hits]
+
+    def _choose(self, sql: apsw.Connection, snapshot: Snapshot, selection: Selection) -> Choice:
+        if selection.ids is not None:
+            return Choice(snapshot.mask_of(select_ids(sql, selection.ids, selection.filter)))
+        choice = snapshot.choices.get(selection.filter)
+        if choice is None:
+            choice = Choice(select_mask(sql, snapshot, selection.filter))
+            snapshot.keep_choice(selection.filter, choice)
+        return choice
 
     def count(self) -> int:
         with self.database.read() as sql:

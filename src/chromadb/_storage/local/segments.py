@@ -5,6 +5,7 @@
     <collection>/index/<name>/manifest.json    format, commit, recipe, and size and checksum of the others
                               labels.npy
                               graph.faiss
+                              cells.faiss
 
 A segment is written under a name that begins with a dot, synced, and renamed when it is whole; it is never changed.
 What is damaged, or of another format, is passed over: everything in it can be made anew from the records.
@@ -14,17 +15,19 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from chromadb._index.cells import Cells
 from chromadb._index.graph import Graph
 from chromadb._index.segment import Recipe, Segment
 from chromadb.errors import ChromaError
 
 FORMAT = 1
-MANIFEST, LABELS, GRAPH = "manifest.json", "labels.npy", "graph.faiss"
+MANIFEST, LABELS, GRAPH, CELLS = "manifest.json", "labels.npy", "graph.faiss", "cells.faiss"
 
 
 class FileEntry(msgspec.Struct):
@@ -109,15 +112,18 @@ def _read(folder: Path) -> Segment | None:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
         if manifest.format != FORMAT:
             return None
-        for name in (LABELS, GRAPH):
+        for name in (LABELS, GRAPH, CELLS):
             if _entry(folder / name) != manifest.files[name]:
                 return None
         labels = np.load(folder / LABELS, allow_pickle=False)
         recipe = Recipe(manifest.space, manifest.max_neighbors, manifest.ef_construction)
         graph = Graph.open(str(folder / GRAPH), manifest.space)
+        cells = Cells.open(str(folder / CELLS), manifest.space)
     except (OSError, ValueError, KeyError, msgspec.MsgspecError, ChromaError):
         return None
-    return Segment(folder.name, manifest.commit_no, recipe, labels, graph) if len(labels) == len(graph) else None
+    if not len(labels) == len(graph) == len(cells):
+        return None
+    return Segment(folder.name, manifest.commit_no, recipe, labels, graph, cells)
 
 
 def _write(folder: Path, segment: Segment) -> Segment:
@@ -128,10 +134,11 @@ def _write(folder: Path, segment: Segment) -> Segment:
     try:
         np.save(unfinished / LABELS, segment.labels)
         segment.graph.save(str(unfinished / GRAPH))
-        files = {name: _entry(unfinished / name) for name in (LABELS, GRAPH)}
+        segment.cells.save(str(unfinished / CELLS))
+        files = {name: _entry(unfinished / name) for name in (LABELS, GRAPH, CELLS)}
         manifest = Manifest(FORMAT, segment.commit_no, *segment.recipe, files)
         (unfinished / MANIFEST).write_bytes(msgspec.json.encode(manifest))
-        for name in (LABELS, GRAPH, MANIFEST, "."):
+        for name in (LABELS, GRAPH, CELLS, MANIFEST, "."):
             _sync(unfinished / name)
         os.rename(unfinished, finished)
         _sync(folder)
@@ -139,13 +146,7 @@ def _write(folder: Path, segment: Segment) -> Segment:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
     # From here on the pages of the file serve, and those of the build are given back.
-    return Segment(
-        segment.name,
-        segment.commit_no,
-        segment.recipe,
-        segment.labels,
-        Graph.open(str(finished / GRAPH), segment.recipe.space),
-    )
+    return replace(segment, graph=Graph.open(str(finished / GRAPH), segment.recipe.space))
 
 
 def _entry(path: Path) -> FileEntry:

@@ -1,0 +1,132 @@
+"""Cells: a partition of a segment's vectors, with codes of one bit a dimension, for filters that go with them.
+
+Where few of the vectors near a query pass the filter, a walk through the graph finds little. The cells that hold
+anything allowed are known, so the nearest of these are looked at, however far away they are.
+
+Gao and Long, RaBitQ: Quantizing High-Dimensional Vectors with a Theoretical Error Bound for Approximate Nearest
+Neighbor Search, 2024 (arxiv.org/abs/2405.12497), in inverted lists by faiss.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chromadb._index.distance import Matrix
+from chromadb._index.faiss import faiss_here, scaled, valid
+from chromadb.errors import StorageCorruptError
+
+Entries = NDArray[np.int64]
+
+ENOUGH = 12_000
+"""Allowed vectors whose codes are compared for one query: recall 0.97 to 1 on clustered data, where 3,000 gave 0.87."""
+
+QUERY_BITS = 8
+
+
+class CellsBuilder:
+    """Makes cells of vectors that come block by block.
+
+    Args:
+        space: l2, ip or cosine.
+        total: how many vectors there will be, about.
+        sample: vectors like those to come, from which the cells are learnt.
+    """
+
+    def __init__(self, space: str, total: int, sample: Matrix) -> None:
+        faiss = faiss_here()
+        dimension = sample.shape[1]
+        count = int(max(1, min(1.6 * total**0.5, len(sample) / 32)))
+        self._space = space
+        # By l2 in every space: by inner product the longest vectors would be in every neighbourhood.
+        self._index = faiss.index_factory(dimension, f"IVF{count},RaBitQ", faiss.METRIC_L2)
+        self._index.cp.niter, self._index.cp.max_points_per_centroid = 8, 64
+        self._index.cp.min_points_per_centroid = 1
+        self._index.train(scaled(space, sample))
+
+    def add(self, block: Matrix) -> None:
+        """Take in vectors, shape (m, dimension)."""
+        self._index.add(scaled(self._space, block))
+
+    def finish(self) -> Cells:
+        """Return the cells of what was taken in."""
+        return Cells(self._index, self._space)
+
+
+class Cells:
+    """Codes of vectors that are numbered from 0, by cell."""
+
+    def __init__(self, index: Any, space: str) -> None:
+        self._index = index
+        self._space = space
+        quantizer = faiss_here().downcast_index(index.quantizer)
+        self._centroids: Matrix = quantizer.reconstruct_n(0, index.nlist)
+        self._squared: Matrix = np.einsum("ij,ij->i", self._centroids, self._centroids)
+        self.cell_of = self._assignment()
+        """The cell of each entry."""
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def count(self) -> int:
+        """How many cells there are."""
+        return int(self._index.nlist)
+
+    def save(self, path: str) -> None:
+        """Write the cells to a file."""
+        faiss_here().write_index(self._index, path)
+
+    @classmethod
+    def open(cls, path: str, space: str) -> Cells:
+        """Return the cells in a file.
+
+        Raises:
+            StorageCorruptError: the file does not hold cells.
+        """
+        faiss = faiss_here()
+        try:
+            return cls(faiss.read_index(path), space)
+        except (RuntimeError, AttributeError) as error:
+            raise StorageCorruptError(f"{path} does not hold cells: {error}") from None
+
+    def nearest(self, query: Matrix, count: int, bitmap: NDArray[np.uint8], in_cell: NDArray[np.int64]) -> Entries:
+        """Return about the `count` nearest entries that are allowed, nearest first.
+
+        Args:
+            query: shape (d,).
+            count: how many.
+            bitmap: which entries are allowed, eight to a byte, the first in the lowest bit.
+            in_cell: how many are allowed in each cell.
+        """
+        faiss = faiss_here()
+        point = scaled(self._space, query[np.newaxis])
+        distances = self._squared - 2 * (self._centroids @ point[0]) + float(point[0] @ point[0])
+        order = np.argsort(distances)
+        order = order[in_cell[order] > 0]
+        probes = int(np.searchsorted(np.cumsum(in_cell[order]), ENOUGH)) + 1
+        cells = np.ascontiguousarray(order[:probes], dtype=np.int64)
+        far = np.ascontiguousarray(distances[cells], dtype=np.float32)
+        found = np.full(count, -1, dtype=np.int64)
+        scores = np.empty(count, dtype=np.float32)
+        parameters = faiss.IVFRaBitQSearchParameters()
+        # Kept by a name: the parameters only point to it.
+        selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
+        parameters.sel, parameters.nprobe, parameters.qb = selector, len(cells), QUERY_BITS
+        pointer = faiss.swig_ptr
+        self._index.search_preassigned_c(
+            1, pointer(point), count, pointer(cells), pointer(far), pointer(scores), pointer(found), False, parameters
+        )
+        return valid(found)
+
+    def _assignment(self) -> NDArray[np.int32]:
+        faiss = faiss_here()
+        cell_of = np.zeros(len(self), dtype=np.int32)
+        lists = self._index.invlists
+        for cell in range(self.count):
+            size = lists.list_size(cell)
+            if size:
+                cell_of[faiss.rev_swig_ptr(lists.get_ids(cell), size)] = cell
+        return cell_of

@@ -1,0 +1,39 @@
+"""What graphs and cells share of faiss, which only they know."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chromadb._index.distance import Matrix
+
+_thread = threading.local()
+
+
+def faiss_here() -> Any:
+    """Return faiss, set to one OpenMP thread in this thread.
+
+    One query gains nothing from more threads, and a process that forks after a parallel call hangs in the child.
+    """
+    import faiss
+
+    if not getattr(_thread, "limited", False):
+        faiss.omp_set_num_threads(1)
+        _thread.limited = True
+    return faiss
+
+
+def valid(found: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Leave out the -1 that faiss pads with."""
+    return found[found >= 0]
+
+
+def scaled(space: str, vectors: Matrix) -> Matrix:
+    """Return vectors as they are compared: of unit length in a cosine space, where l2 then orders them alike."""
+    if space != "cosine":
+        return np.ascontiguousarray(vectors)
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))[:, np.newaxis]
+    return np.ascontiguousarray(vectors / np.where(lengths > 0, lengths, 1.0), dtype=np.float32)
