@@ -21,6 +21,9 @@ from chromadb.errors import StorageCorruptError
 Entries = NDArray[np.int64]
 """Numbers of vectors in a graph, in the order in which they were added."""
 
+TRIAL, TRIAL_QUERIES, TRIAL_RECALL = 4000, 100, 0.98
+"""On how many vectors codes are tried, with how many of them as queries, and what share of neighbours must be found."""
+
 BLOCK = 512
 """Vectors added between two looks at `stop`: about a tenth of a second."""
 
@@ -43,9 +46,9 @@ class Graph:
         return int(self._index.ntotal)
 
     @property
-    def size_bytes(self) -> int:
-        """Of the codes and the links, in bytes, about."""
-        return len(self) * (int(self._index.d) + 4 * int(self._index.hnsw.nb_neighbors(0)) + 16)
+    def dimension(self) -> int:
+        """Of the vectors."""
+        return int(self._index.d)
 
     @classmethod
     def build(
@@ -70,7 +73,7 @@ class Graph:
         """
         faiss = faiss_here()
         metric = faiss.METRIC_INNER_PRODUCT if space == "ip" else faiss.METRIC_L2
-        index = faiss.IndexHNSWSQ(sample.shape[1], faiss.ScalarQuantizer.QT_8bit, max_neighbors, metric)
+        index = faiss.IndexHNSWSQ(sample.shape[1], _code(space, sample, metric), max_neighbors, metric)
         index.hnsw.efConstruction = ef_construction
         index.train(scaled(space, sample))
         for block in blocks:
@@ -121,3 +124,38 @@ class Graph:
         codes = faiss.downcast_index(self._index.storage)
         _, found = codes.search(scaled(self._space, query[np.newaxis]), min(count, len(self)), params=parameters)
         return valid(found[0])
+
+
+def _code(space: str, sample: Matrix, metric: int) -> int:
+    """Return the shortest code that tells near vectors apart, by trying them on a sample.
+
+    Codes of 8 bits divide the range of each dimension evenly: one vector of a thousand times the length leaves all
+    others with the same code. Half precision follows the scale of each number.
+    """
+    faiss = faiss_here()
+    points = scaled(space, sample[:: max(1, len(sample) // TRIAL)][:TRIAL])
+    queries = points[:: max(1, len(points) // TRIAL_QUERIES)][:TRIAL_QUERIES]
+    exact = faiss.IndexFlat(points.shape[1], metric)
+    exact.add(points)
+    true, _ = exact.search(queries, min(10, len(points)))
+    for code in (faiss.ScalarQuantizer.QT_8bit, faiss.ScalarQuantizer.QT_fp16):
+        trial = faiss.IndexScalarQuantizer(points.shape[1], code, metric)
+        trial.train(scaled(space, sample))
+        trial.add(points)
+        _, found = trial.search(queries, min(30, len(points)))
+        if _share_found(points, queries, found, true[:, -1], metric == faiss.METRIC_INNER_PRODUCT) >= TRIAL_RECALL:
+            return int(code)
+    return int(faiss.ScalarQuantizer.QT_fp16)
+
+
+def _share_found(points: Matrix, queries: Matrix, found: Entries, bounds: Matrix, products: bool) -> float:
+    """Return which share of the true neighbours is among those found, judged by distance, so that ties count."""
+    total = 0
+    for query, entries, bound in zip(queries, found, bounds, strict=True):
+        near = points[entries[entries >= 0]]
+        if products:
+            total += min(10, int(np.count_nonzero(near @ query >= bound - 1e-5 * abs(bound))))
+        else:
+            squared = np.einsum("ij,ij->i", near - query, near - query)
+            total += min(10, int(np.count_nonzero(squared <= bound + 1e-5 * abs(bound))))
+    return total / (len(queries) * min(10, len(points)))

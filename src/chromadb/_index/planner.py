@@ -69,7 +69,9 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
         found = segment.cells.nearest(query, CELLS_DEPTH * wanted, allowed.bitmap, allowed.in_cell)
         if len(found) >= wanted:
             return found
-    return segment.graph.scan(query, wanted, None if allowed.all else allowed.bitmap)
+    found = segment.graph.scan(query, wanted, None if allowed.all else allowed.bitmap)
+    # Codes can fail on a query of another scale than the vectors; the vectors themselves do not.
+    return found if len(found) >= wanted else np.flatnonzero(allowed.entries)
 
 
 def walk_cost(ef: int) -> float:

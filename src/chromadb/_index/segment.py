@@ -39,6 +39,8 @@ class Segment:
     recipe: Recipe
     labels: Labels
     """The label of each entry, ascending."""
+    skipped: Labels
+    """Labels that were to be sealed and cannot be, ascending."""
     graph: Graph
     cells: Cells
 
@@ -63,12 +65,14 @@ class Segment:
             stop: asked now and then.
         """
         sealed: list[Labels] = []
+        skipped: list[Labels] = []
 
         def blocks() -> Iterator[Matrix]:
             for start in range(0, len(labels), 4096):
                 present, vectors = read(labels[start : start + 4096])
                 fits = sealable(recipe.space, vectors)
                 sealed.append(present[fits])
+                skipped.append(present[~fits])
                 yield vectors[fits]
 
         _, sample = read(labels[np.unique(np.linspace(0, len(labels) - 1, min(SAMPLE, len(labels)), dtype=np.intp))])
@@ -92,4 +96,4 @@ class Segment:
         )
         if graph is None or not len(graph):
             return None
-        return cls(name, commit_no, recipe, np.concatenate(sealed), graph, partition.finish())
+        return cls(name, commit_no, recipe, np.concatenate(sealed), np.concatenate(skipped), graph, partition.finish())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chromadb._index.arrays import GrowingArray
 from chromadb._index.choice import Allowed, Choice
-from chromadb._index.distance import Matrix, exact_distances
+from chromadb._index.distance import Matrix, exact_distances, squared_norms, well_scaled
 from chromadb._index.flat import FlatIndex
 from chromadb._index.planner import candidates
 from chromadb._index.segment import Segment
@@ -110,7 +110,7 @@ class Vectors:
         n = max(1, min(n, choice.count))
         loose = self.loose.search(space, queries, n, choice.mask[self.loose_places.values])
         return [
-            self._merge(space, query, n, hits, choice, fetch, ef_search, exact)
+            self._merge(space, query, n, hits, choice, fetch, ef_search, exact or not _codes_serve(query))
             for query, hits in zip(queries, loose, strict=True)
         ]
 
@@ -149,6 +149,11 @@ class Vectors:
             allowed = Allowed(extended[sealed.places], cells.cell_of, cells.count)
             choice.segments[sealed.segment.name] = allowed
         return allowed
+
+
+def _codes_serve(query: Matrix) -> bool:
+    """Return whether a query can be compared with codes, which are in float32."""
+    return well_scaled(squared_norms(query[np.newaxis]), query[np.newaxis])
 
 
 def assemble(loose: FlatIndex, places: Places, total: int, sealed: tuple[Sealed, ...] = ()) -> Vectors:

@@ -64,8 +64,10 @@ class LocalCollection(ForkAware):
         self._segments = SegmentFolder(folder)
         self._snapshot = Snapshot()
         self._advancing = threading.Lock()
-        self._unsealed = 0
-        """About how many records no segment holds and a build could seal."""
+        self._unbuilt = 0
+        """About how many records were written or deleted since the last build."""
+        self._nothing_to_seal: int | None = None
+        """The commit at which a build found that nothing can be sealed."""
 
     @property
     def recipe(self) -> Recipe:
@@ -78,8 +80,7 @@ class LocalCollection(ForkAware):
         with self.database.write() as sql:
             ignored = records.write(sql, mode, batch)
         if batch.vectors is not None:
-            self._unsealed += len(batch)
-            self._schedule()
+            self._changed(len(batch))
         return ignored
 
     def delete(self, selection: Selection, limit: int | None = None) -> int:
@@ -89,7 +90,9 @@ class LocalCollection(ForkAware):
             else:
                 snapshot, _ = self._advance(sql, selection.filter)
                 labels = snapshot.labels.values[select_mask(sql, snapshot, selection.filter)]
-            return records.delete(sql, labels[:limit])
+            deleted = records.delete(sql, labels[:limit])
+        self._changed(deleted)
+        return deleted
 
     def get(self, selection: Selection, limit: int | None, offset: int, fields: Sequence[str]) -> Found:
         end = None if limit is None else offset + limit
@@ -155,9 +158,9 @@ class LocalCollection(ForkAware):
     def indexing_status(self) -> IndexingStatus:
         with self.database.read() as sql:
             state = records.read_state(sql)
-            sealed = sealing.sealed_labels(sql, state, self._segments.segments(), self.recipe)
-        unsealed = state.live - len(sealed)
-        pending = unsealed if sealing.is_due(unsealed) else 0
+            unsealed = sealing.count_unsealed(sql, state, self._current_segments(state), self.recipe)
+        waiting = sealing.is_due(unsealed) and self._nothing_to_seal != state.commit_no
+        pending = unsealed if waiting else 0
         return IndexingStatus(state.live - pending, pending, state.live)
 
     # --- lifetime ---------------------------------------------------------------------------------
@@ -183,16 +186,20 @@ class LocalCollection(ForkAware):
         """Begin with a new lock in a child."""
         if child:
             self._advancing = threading.Lock()
+            self._segments.after_fork()
 
     # --- building ---------------------------------------------------------------------------------
 
     def build(self, stop: threading.Event) -> bool:
         """Seal what is due; return whether there is more to do. Called by the builder."""
+        recipe = self.recipe
         with self.database.read() as sql:
             state = records.read_state(sql)
-            plan = sealing.plan(sql, state, self._segments.segments(), self.recipe)
-        self._unsealed = 0
+            segments = self._current_segments(state)
+            plan = sealing.plan(sql, state, segments, recipe)
+        self._segments.sweep()
         if plan is None or state.dimension is None:
+            self._unbuilt = 0
             return False
         dimension = state.dimension
 
@@ -200,23 +207,34 @@ class LocalCollection(ForkAware):
             with self.database.read() as sql:
                 return records.read_present_vectors(sql, labels, dimension)
 
-        recipe = self.recipe
-        segment = Segment.build(
-            uuid.uuid4().hex, state.commit_no, recipe, plan.labels, read, lambda: stop.is_set() or recipe != self.recipe
-        )
-        if segment is None:
-            return not stop.is_set() and recipe != self.recipe
-        self._install(self._segments.add(segment))
+        def changed() -> bool:
+            return stop.is_set() or recipe != self.recipe
+
+        if len(plan.labels):
+            segment = Segment.build(uuid.uuid4().hex, state.commit_no, recipe, plan.labels, read, changed)
+            if segment is None:
+                self._nothing_to_seal = state.commit_no
+                return not stop.is_set() and recipe != self.recipe
+            self._install(self._segments.add(segment, state.lineage))
         self._segments.remove(plan.replaces)
+        self._unbuilt = 0
         return False
 
     def _install(self, segment: Segment) -> None:
         with self.database.read() as sql, self._advancing:
             state = records.read_state(sql)
-            self._snapshot = seal(sql, follow(sql, self._snapshot, state), state, segment)
+            self._snapshot = follow(sql, self._snapshot, state)
+            if segment.recipe.space == self._hnsw.space:
+                self._snapshot = seal(sql, self._snapshot, state, segment)
 
-    def _schedule(self) -> None:
-        if sealing.is_due(self._unsealed):
+    def _current_segments(self, state: State) -> list[Segment]:
+        return [] if state.dimension is None else self._segments.segments(state.lineage, state.dimension)
+
+    def _changed(self, records_changed: int) -> None:
+        """Count what was written since the last build, and ask for another once it is worth it."""
+        self._unbuilt += records_changed
+        entries = self._segments.entries()
+        if sealing.is_due(self._unbuilt) or (entries and self._unbuilt > (1 - sealing.WORN) * entries):
             self._builder.schedule(self)
 
     # --- snapshots --------------------------------------------------------------------------------
@@ -244,10 +262,10 @@ class LocalCollection(ForkAware):
     def _load_vectors(self, sql: apsw.Connection, snapshot: Snapshot, state: State) -> Snapshot:
         if state.dimension is None:
             return snapshot
-        segments = [each for each in self._segments.segments() if each.recipe.space == self._hnsw.space]
+        segments = [each for each in self._current_segments(state) if each.recipe.space == self._hnsw.space]
         snapshot = load_vectors(sql, snapshot, state, state.dimension, segments)
-        self._unsealed = len(snapshot.vectors.loose) if snapshot.vectors is not None else 0
-        self._schedule()
+        if snapshot.vectors is not None and sealing.is_due(len(snapshot.vectors.loose)):
+            self._builder.schedule(self)
         return snapshot
 
     # --- fetching ---------------------------------------------------------------------------------

@@ -47,6 +47,7 @@ decode_json = msgspec.json.Decoder(dict[str, Any]).decode
 class State:
     """The row of the table ``state``."""
 
+    lineage: str
     commit_no: int
     next_label: int
     live: int
@@ -57,7 +58,9 @@ class State:
 
 def read_state(sql: apsw.Connection) -> State:
     """Return the state at this transaction."""
-    row = sql.execute("SELECT commit_no, next_label, live, dimension, changes_from, changes_kept FROM state").fetchone()
+    row = sql.execute(
+        "SELECT lineage, commit_no, next_label, live, dimension, changes_from, changes_kept FROM state"
+    ).fetchone()
     if row is None:
         raise StorageCorruptError(f"{sql.filename} is damaged: the table 'state' is empty.")
     return State(*row)

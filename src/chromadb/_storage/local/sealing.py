@@ -11,7 +11,7 @@ import numpy as np
 from chromadb._index.segment import Recipe, Segment
 from chromadb._storage.local import records
 from chromadb._storage.local.follow import stale_labels
-from chromadb._storage.local.records import Labels, State
+from chromadb._storage.local.records import NO_LABELS, Labels, State
 
 SEAL_FROM = 10_000
 """Records that are scanned rather than sealed: a scan of so many vectors of 384 dimensions takes 0.9 ms."""
@@ -24,7 +24,7 @@ class Plan(NamedTuple):
     """What to build."""
 
     labels: Labels
-    """Of the new segment, ascending."""
+    """Of the new segment, ascending; none if segments are only to be removed."""
     replaces: set[str]
     """The names of the segments that it takes the place of."""
 
@@ -39,45 +39,49 @@ def plan(sql: apsw.Connection, state: State, segments: Sequence[Segment], recipe
 
     New records get a segment of their own once there are `SEAL_FROM` of them. It swallows the segments before it,
     newest first, as long as it is at least half as large as the next: so there are never more than about
-    log2(n / SEAL_FROM) segments, and a record is built into a graph about as many times. A segment that is worn, or
-    built by another recipe, is swallowed anyway.
+    log2(n / SEAL_FROM) segments, and a record is built into a graph about as many times. A segment that is worn, built
+    by another recipe, or of a commit that the record store does not know is swallowed anyway.
     """
-    valid = {segment.name: _valid(sql, state, segment) for segment in segments}
     every = records.list_labels(sql)
-    sealed = np.concatenate([np.empty(0, dtype=np.int64), *valid.values()])
-    unsealed = np.setdiff1d(every, sealed)
-    parts, replaces = [unsealed], set()
-    bad = [
-        segment
-        for segment in segments
-        if segment.recipe != recipe or len(valid[segment.name]) < WORN * len(segment.labels)
-    ]
-    for segment in bad:
-        parts.append(valid[segment.name])
-        replaces.add(segment.name)
+    held = {segment.name: _held(sql, state, every, segment, segment.labels) for segment in segments}
+    parts, replaces = [np.setdiff1d(every, _covered(sql, state, every, segments, held))], set()
+    for segment in segments:
+        if segment.recipe != recipe or len(held[segment.name]) < WORN * len(segment.labels):
+            parts.append(held[segment.name])
+            replaces.add(segment.name)
     total = sum(len(part) for part in parts)
-    if not bad and not is_due(total):
+    if not replaces and not is_due(total):
         return None
     for segment in sorted(segments, key=lambda each: each.commit_no, reverse=True):
         if segment.name in replaces:
             continue
-        if 2 * total < len(valid[segment.name]):
+        if 2 * total < len(held[segment.name]):
             break
-        parts.append(valid[segment.name])
+        parts.append(held[segment.name])
         replaces.add(segment.name)
-        total += len(valid[segment.name])
-    # A segment can be left without anything to take its place.
-    return Plan(np.unique(np.concatenate(parts)), replaces) if total else None
+        total += len(held[segment.name])
+    return Plan(np.unique(np.concatenate(parts)) if is_due(total) else NO_LABELS, replaces)
 
 
-def sealed_labels(sql: apsw.Connection, state: State, segments: Sequence[Segment], recipe: Recipe) -> Labels:
-    """Return the labels that segments built by `recipe` hold as they are now."""
-    valid = [_valid(sql, state, segment) for segment in segments if segment.recipe == recipe]
-    return np.intersect1d(np.unique(np.concatenate(valid)), records.list_labels(sql)) if valid else records.NO_LABELS
+def count_unsealed(sql: apsw.Connection, state: State, segments: Sequence[Segment], recipe: Recipe) -> int:
+    """Return how many records are in no segment built by `recipe`, but could be."""
+    every = records.list_labels(sql)
+    current = [segment for segment in segments if segment.recipe == recipe]
+    held = {segment.name: _held(sql, state, every, segment, segment.labels) for segment in current}
+    return len(every) - len(_covered(sql, state, every, current, held))
 
 
-def _valid(sql: apsw.Connection, state: State, segment: Segment) -> Labels:
+def _covered(
+    sql: apsw.Connection, state: State, every: Labels, segments: Sequence[Segment], held: dict[str, Labels]
+) -> Labels:
+    """Return the labels that segments hold, or have found that they cannot."""
+    skipped = [_held(sql, state, every, segment, segment.skipped) for segment in segments]
+    return np.unique(np.concatenate([NO_LABELS, *held.values(), *skipped]))
+
+
+def _held(sql: apsw.Connection, state: State, every: Labels, segment: Segment, labels: Labels) -> Labels:
+    """Return those of a segment's `labels` that are as they were when it was built."""
     stale = stale_labels(sql, segment, state)
     if stale is None:
-        return records.NO_LABELS
-    return np.intersect1d(np.setdiff1d(segment.labels, stale, assume_unique=True), records.list_labels(sql))
+        return NO_LABELS
+    return np.intersect1d(np.setdiff1d(labels, stale, assume_unique=True), every, assume_unique=True)

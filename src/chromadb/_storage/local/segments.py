@@ -2,32 +2,45 @@
 
 ::
 
-    <collection>/index/<name>/manifest.json    format, commit, recipe, and size and checksum of the others
-                              labels.npy
+    <collection>/index/<name>/manifest    checksum of the rest; then format, commit, recipe, lineage, files as JSON
+                              labels.npy  the label of each entry
+                              skipped.npy labels that cannot be sealed
                               graph.faiss
                               cells.faiss
 
 A segment is written under a name that begins with a dot, synced, and renamed when it is whole; it is never changed.
-What is damaged, or of another format, is passed over: everything in it can be made anew from the records.
+What is damaged, of another format, or of another record store is passed over: everything can be made anew.
+
+Locks: `_lock` guards the table of open segments, and is held while new ones are opened.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import threading
+import time
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import xxhash
 
 from chromadb._index.cells import Cells
 from chromadb._index.graph import Graph
 from chromadb._index.segment import Recipe, Segment
+from chromadb._storage.local.failures import explained
 from chromadb.errors import ChromaError
 
 FORMAT = 1
-MANIFEST, LABELS, GRAPH, CELLS = "manifest.json", "labels.npy", "graph.faiss", "cells.faiss"
+MANIFEST = "manifest"
+LABELS, SKIPPED, GRAPH, CELLS = "labels.npy", "skipped.npy", "graph.faiss", "cells.faiss"
+FILES = (LABELS, SKIPPED, GRAPH, CELLS)
+
+ABANDONED = 24 * 3600.0
+"""Seconds after which an unfinished segment is nobody's any more, where its process cannot be asked for."""
 
 
 class FileEntry(msgspec.Struct):
@@ -41,62 +54,94 @@ class Manifest(msgspec.Struct):
     """What a segment says of itself."""
 
     format: int
+    lineage: str
     commit_no: int
-    space: str
-    max_neighbors: int
-    ef_construction: int
+    dimension: int
+    recipe: Recipe
     files: dict[str, FileEntry]
 
 
 class SegmentFolder:
-    """Keeps segments: in files, or for a collection in memory (no folder) in memory alone."""
+    """Keeps the segments of one record store: in files, or without a folder in memory alone."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._open: dict[str, Segment] = {}
+        self._refused: set[str] = set()
         self._seen = 0
+        self._lock = threading.Lock()
 
     def changed(self) -> bool:
         """Return whether segments came or went since the last look, through another process too."""
         return self._modified() != self._seen
 
-    def segments(self) -> list[Segment]:
-        """Return the segments that are whole."""
-        if self._folder is None:
+    def segments(self, lineage: str, dimension: int) -> list[Segment]:
+        """Return the segments that are whole and were made of this record store."""
+        with self._lock:
+            if self._folder is not None and self.changed():
+                self._look(self._folder, lineage, dimension)
             return list(self._open.values())
-        self._seen = self._modified()
-        names = [entry.name for entry in os.scandir(self._folder)] if self._folder.is_dir() else []
-        for name in names:
-            if not name.startswith(".") and name not in self._open:
-                segment = _read(self._folder / name)
-                if segment is not None:
-                    self._open[name] = segment
-        self._open = {name: self._open[name] for name in names if name in self._open}
-        return list(self._open.values())
 
-    def add(self, segment: Segment) -> Segment:
-        """Keep a segment; return it as it is to be searched."""
+    def add(self, segment: Segment, lineage: str) -> Segment:
+        """Keep a segment; return it as it is to be searched.
+
+        Raises:
+            StorageError: it could not be written.
+        """
         if self._folder is not None:
-            segment = _write(self._folder, segment)
-            self._seen = self._modified()
-        self._open[segment.name] = segment
+            with explained(str(self._folder)):
+                segment = _write(self._folder, segment, lineage)
+        with self._lock:
+            self._open[segment.name] = segment
         return segment
 
-    def remove(self, names: set[str]) -> None:
+    def remove(self, names: Collection[str]) -> None:
         """Let go of segments; those that searches still use go when these end."""
-        for name in names:
-            self._open.pop(name, None)
-            if self._folder is not None:
+        with self._lock:
+            for name in names:
+                self._open.pop(name, None)
+        if self._folder is not None:
+            for name in names:
                 shutil.rmtree(self._folder / name, ignore_errors=True)
-        self._seen = self._modified()
+
+    def sweep(self) -> None:
+        """Remove what is damaged or foreign, and what processes that ended have left unfinished."""
+        with self._lock:
+            refused, self._refused = self._refused, set()
+        if self._folder is None or not self._folder.is_dir():
+            return
+        for name in refused:
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+        for entry in os.scandir(self._folder):
+            if entry.name.startswith(".") and _is_abandoned(entry):
+                shutil.rmtree(entry.path, ignore_errors=True)
+
+    def entries(self) -> int:
+        """Return how many entries the open segments have, out of date ones included."""
+        with self._lock:
+            return sum(len(segment.labels) for segment in self._open.values())
 
     def close(self) -> None:
         """Let go of what is mapped into memory."""
-        self._open = {}
+        with self._lock:
+            self._open, self._seen = {}, 0
 
-    def size_bytes(self) -> int:
-        """Return the size of the graphs, on disk or in memory."""
-        return sum(segment.graph.size_bytes for segment in self._open.values())
+    def after_fork(self) -> None:
+        """Begin with a new lock in a forked child."""
+        self._lock = threading.Lock()
+
+    def _look(self, folder: Path, lineage: str, dimension: int) -> None:
+        self._seen = self._modified()
+        found = {}
+        for name in sorted(entry.name for entry in os.scandir(folder)) if folder.is_dir() else []:
+            if name.startswith(".") or name in self._refused:
+                continue
+            segment = self._open.get(name) or _read(folder / name, lineage, dimension)
+            if segment is None:
+                self._refused.add(name)
+            else:
+                found[name] = segment
+        self._open = found
 
     def _modified(self) -> int:
         if self._folder is None:
@@ -107,38 +152,52 @@ class SegmentFolder:
             return 0
 
 
-def _read(folder: Path) -> Segment | None:
+def _read(folder: Path, lineage: str, dimension: int) -> Segment | None:
     try:
-        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
-        if manifest.format != FORMAT:
+        checksum, _, text = (folder / MANIFEST).read_bytes().partition(b"\n")
+        if checksum.decode() != xxhash.xxh3_64_hexdigest(text):
             return None
-        for name in (LABELS, GRAPH, CELLS):
-            if _entry(folder / name) != manifest.files[name]:
-                return None
-        labels = np.load(folder / LABELS, allow_pickle=False)
-        recipe = Recipe(manifest.space, manifest.max_neighbors, manifest.ef_construction)
-        graph = Graph.open(str(folder / GRAPH), manifest.space)
-        cells = Cells.open(str(folder / CELLS), manifest.space)
+        manifest = msgspec.json.decode(text, type=Manifest)
+        if (manifest.format, manifest.lineage, manifest.dimension) != (FORMAT, lineage, dimension):
+            return None
+        if any(_entry(folder / name) != manifest.files[name] for name in FILES):
+            return None
+        space = manifest.recipe.space
+        segment = Segment(
+            folder.name,
+            manifest.commit_no,
+            manifest.recipe,
+            np.load(folder / LABELS, allow_pickle=False),
+            np.load(folder / SKIPPED, allow_pickle=False),
+            Graph.open(str(folder / GRAPH), space),
+            Cells.open(str(folder / CELLS), space),
+        )
     except (OSError, ValueError, KeyError, msgspec.MsgspecError, ChromaError):
         return None
-    if not len(labels) == len(graph) == len(cells):
-        return None
-    return Segment(folder.name, manifest.commit_no, recipe, labels, graph, cells)
+    return segment if len(segment.labels) == len(segment.graph) == len(segment.cells) else None
 
 
-def _write(folder: Path, segment: Segment) -> Segment:
+def _write(folder: Path, segment: Segment, lineage: str) -> Segment:
+    # The folder of the collection is not made here: if it is gone, the collection was deleted.
     folder.mkdir(exist_ok=True)
-    unfinished, finished = folder / f".{segment.name}", folder / segment.name
-    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished, finished = folder / f".{os.getpid()}-{segment.name}", folder / segment.name
     unfinished.mkdir()
     try:
         np.save(unfinished / LABELS, segment.labels)
+        np.save(unfinished / SKIPPED, segment.skipped)
         segment.graph.save(str(unfinished / GRAPH))
         segment.cells.save(str(unfinished / CELLS))
-        files = {name: _entry(unfinished / name) for name in (LABELS, GRAPH, CELLS)}
-        manifest = Manifest(FORMAT, segment.commit_no, *segment.recipe, files)
-        (unfinished / MANIFEST).write_bytes(msgspec.json.encode(manifest))
-        for name in (LABELS, GRAPH, CELLS, MANIFEST, "."):
+        manifest = Manifest(
+            FORMAT,
+            lineage,
+            segment.commit_no,
+            segment.graph.dimension,
+            segment.recipe,
+            {name: _entry(unfinished / name) for name in FILES},
+        )
+        text = msgspec.json.encode(manifest)
+        (unfinished / MANIFEST).write_bytes(xxhash.xxh3_64_hexdigest(text).encode() + b"\n" + text)
+        for name in (*FILES, MANIFEST, "."):
             _sync(unfinished / name)
         os.rename(unfinished, finished)
         _sync(folder)
@@ -150,8 +209,6 @@ def _write(folder: Path, segment: Segment) -> Segment:
 
 
 def _entry(path: Path) -> FileEntry:
-    import xxhash
-
     digest = xxhash.xxh3_64()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -159,10 +216,25 @@ def _entry(path: Path) -> FileEntry:
         return FileEntry(file.tell(), digest.hexdigest())
 
 
+def _is_abandoned(entry: os.DirEntry[str]) -> bool:
+    process = entry.name[1:].partition("-")[0]
+    if os.name == "posix" and process.isdigit():
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            pass
+    return time.time() - entry.stat().st_mtime > ABANDONED
+
+
 def _sync(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
-        return
-    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    if os.name == "nt":
+        if path.is_dir():
+            return
+        descriptor = os.open(path, os.O_RDWR)
+    else:
+        descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

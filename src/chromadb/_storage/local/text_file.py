@@ -185,7 +185,7 @@ def _write(
         end = file.tell()
         columns = [np.array(labels, dtype="<i8").tobytes()]
         for place, dtype in enumerate(_COLUMNS):
-            columns += [part[place].astype(dtype).tobytes() for part in parts]
+            columns += [np.asarray(part[place]).astype(dtype).tobytes() for part in parts]
         directory = b"".join(columns)
         write_all(file, directory)
         header = Header(

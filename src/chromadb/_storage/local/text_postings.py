@@ -88,11 +88,14 @@ def _grams(text: str, lengths: Integers) -> tuple[Integers, NDArray[np.bool_]]:
     return _hash(padded[:-2], padded[1:-1], np.where(pair, np.uint32(0), padded[2:])), whole
 
 
-def _hash(first: Integers, second: Integers, third: Integers) -> Integers:
-    mixed = first * np.uint32(0x9E3779B1) + second * np.uint32(0x85EBCA77) + third * np.uint32(0xC2B2AE3D)
+def _hash(first: NDArray[np.uint32], second: NDArray[np.uint32], third: NDArray[np.uint32]) -> Integers:
+    mixed: NDArray[np.uint32] = (
+        first * np.uint32(0x9E3779B1) + second * np.uint32(0x85EBCA77) + third * np.uint32(0xC2B2AE3D)
+    )
     mixed ^= mixed >> np.uint32(15)
     mixed *= np.uint32(0x2C1B3C6D)
-    return mixed >> np.uint32(8)
+    hashed: Integers = mixed >> np.uint32(8)
+    return hashed
 
 
 # --- runs: sorted postings of as many documents as fit in memory ----------------------------------
@@ -260,6 +263,6 @@ def decode(kind: int, data: bytes) -> Integers:
         return np.flatnonzero(np.unpackbits(np.frombuffer(data, dtype=np.uint8)))
     gaps: Integers = np.frombuffer(data, dtype=np.uint8 if kind == BYTES else "<u2")
     last = gaps != np.iinfo(gaps.dtype).max
-    numbers = np.cumsum(gaps, dtype=np.int64)[last]
+    numbers: Integers = np.cumsum(gaps, dtype=np.int64)[last]
     numbers += np.arange(len(numbers))
     return numbers

@@ -1,6 +1,7 @@
 -- One row: what every transaction reads first.
 CREATE TABLE state (
     one          INTEGER PRIMARY KEY CHECK (one = 1),
+    lineage      TEXT NOT NULL,     -- random: what is derived from this store bears it
     commit_no    INTEGER NOT NULL,  -- rises by one with every transaction that changes records
     next_label   INTEGER NOT NULL,  -- labels are never used twice
     live         INTEGER NOT NULL,  -- how many records there are
@@ -8,7 +9,7 @@ CREATE TABLE state (
     changes_from INTEGER NOT NULL,  -- `changes` is complete for every commit after this one
     changes_kept INTEGER NOT NULL   -- how many rows `changes` has
 ) STRICT;
-INSERT INTO state VALUES (1, 0, 1, 0, NULL, 0, 0);
+INSERT INTO state VALUES (1, lower(hex(randomblob(8))), 0, 1, 0, NULL, 0, 0);
 
 -- The label of a record is its place in the order of insertion.
 CREATE TABLE records (
