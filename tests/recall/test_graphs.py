@@ -1,4 +1,4 @@
-"""Searches of sealed collections find nearly all of what a comparison with every vector finds, and tell true distances."""
+"""Searches of sealed collections find nearly all that a comparison with every vector finds, and tell true distances."""
 
 from __future__ import annotations
 
@@ -336,7 +336,7 @@ def test_vectors_far_from_the_origin(space: str) -> None:
 @pytest.mark.parametrize("scale", [0.0, 1e-30, 1e-19, 1e10, 1e18, 1e20, 1e30])
 def test_queries_of_any_length_find_as_much_as_there_is(space: str, scale: float) -> None:
     rng = np.random.default_rng(5)
-    place, vectors = filled(space, rng.normal(size=(600, 16)))
+    place, _ = filled(space, rng.normal(size=(600, 16)))
     queries = (rng.normal(size=(3, 16)) * scale).astype(np.float32)
     for n in (1, 10, 400, 600, 1000):
         for found in (place.query(queries, n), place.query(queries, n, exact=True)):
