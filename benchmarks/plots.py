@@ -150,7 +150,9 @@ def _line(axis: Axes, number: int, label: str, points: Iterable[tuple[float, flo
     if listed:
         x, y = zip(*listed, strict=True)
         name = "this package" if label == "here" else label
-        axis.plot(x, y, color=COLOURS[number % len(COLOURS)], marker=MARKERS[number % len(MARKERS)], label=name)
+        axis.plot(
+            x, y, color=COLOURS[number % len(COLOURS)], marker=MARKERS[number % len(MARKERS)], label=name, clip_on=False
+        )
 
 
 def _logarithmic(axis: Any, formatter: Any) -> None:
