@@ -32,11 +32,15 @@ from chromadb._storage.local import records, sealing
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.check import check_records
 from chromadb._storage.local.database import SqliteDatabase
+from chromadb._storage.local.documents import Documents
 from chromadb._storage.local.follow import follow, load_columns, load_vectors, seal
 from chromadb._storage.local.forking import ForkAware
 from chromadb._storage.local.records import Labels, State
 from chromadb._storage.local.segments import SegmentFolder
 from chromadb._storage.local.select import keys_of, select_ids, select_mask
+
+SEGMENTS, TEXT = "index", "text"
+"""Folders for what is derived from the records; both can be deleted at any time."""
 
 FAR = 4096
 """Pages beyond this offset are cut from the labels in memory; nearer ones by SQLite, without loading anything."""
@@ -49,7 +53,7 @@ class LocalCollection(ForkAware):
 
     Args:
         database: the record store.
-        folder: for segments; None keeps them in memory.
+        folder: of the collection; None keeps everything in memory.
         hnsw: the parameters of the index.
         builder: builds it.
     """
@@ -61,7 +65,8 @@ class LocalCollection(ForkAware):
         self.database = database
         self._hnsw = hnsw
         self._builder = builder
-        self._segments = SegmentFolder(folder)
+        self._segments = SegmentFolder(None if folder is None else folder / SEGMENTS)
+        self._documents = Documents(None if folder is None else folder / TEXT, lambda: builder.schedule(self))
         self._snapshot = Snapshot()
         self._advancing = threading.Lock()
         self._unbuilt = 0
@@ -89,7 +94,7 @@ class LocalCollection(ForkAware):
                 labels = select_ids(sql, selection.ids, selection.filter)
             else:
                 snapshot, _ = self._advance(sql, selection.filter)
-                labels = snapshot.labels.values[select_mask(sql, snapshot, selection.filter)]
+                labels = snapshot.labels.values[select_mask(sql, snapshot, self._documents, selection.filter)]
             deleted = records.delete(sql, labels[:limit])
         self._changed(deleted)
         return deleted
@@ -104,7 +109,7 @@ class LocalCollection(ForkAware):
             with self.database.read() as sql:
                 return self._fetch(sql, records.page_labels(sql, limit, offset), fields)
         with self._searching(selection.filter) as (sql, snapshot, _):
-            labels = snapshot.labels.values[select_mask(sql, snapshot, selection.filter)][offset:end]
+            labels = snapshot.labels.values[select_mask(sql, snapshot, self._documents, selection.filter)][offset:end]
             return self._fetch(sql, labels, fields)
 
     def query(
@@ -139,7 +144,7 @@ class LocalCollection(ForkAware):
             return Choice(snapshot.mask_of(select_ids(sql, selection.ids, selection.filter)))
         choice = snapshot.choices.get(selection.filter)
         if choice is None:
-            choice = Choice(select_mask(sql, snapshot, selection.filter))
+            choice = Choice(select_mask(sql, snapshot, self._documents, selection.filter))
             snapshot.keep_choice(selection.filter, choice)
         return choice
 
@@ -181,17 +186,26 @@ class LocalCollection(ForkAware):
         self.database.close()
         self._snapshot = Snapshot()
         self._segments.close()
+        self._documents.close()
 
     def after_fork(self, *, child: bool) -> None:
         """Begin with a new lock in a child."""
         if child:
             self._advancing = threading.Lock()
             self._segments.after_fork()
+            self._documents.after_fork()
 
     # --- building ---------------------------------------------------------------------------------
 
     def build(self, stop: threading.Event) -> bool:
         """Seal what is due; return whether there is more to do. Called by the builder."""
+        more = self._build_segment(stop)
+        with self.database.read() as sql:
+            state = records.read_state(sql)
+            self._documents.build(state, lambda: records.scan_column(sql, "document"), stop.is_set)
+        return more
+
+    def _build_segment(self, stop: threading.Event) -> bool:
         recipe = self.recipe
         with self.database.read() as sql:
             state = records.read_state(sql)

@@ -4,7 +4,7 @@
 
     <path>/catalog.sqlite3                        tenants, databases, collections
     <path>/collections/<uuid>/records.sqlite3     the records of one collection
-    <path>/collections/<uuid>/index/              what is derived from them; can be deleted at any time
+    <path>/collections/<uuid>/index/, text/       what is derived from them; can be deleted at any time
 
 A folder is made when its collection is first opened, after the catalog has its row; so a folder without a row is left
 over from a collection that was deleted, and is swept away.
@@ -47,7 +47,6 @@ logger = logging.getLogger("chromadb.storage")
 CATALOG = "catalog.sqlite3"
 COLLECTIONS = "collections"
 RECORDS = "records.sqlite3"
-INDEX = "index"
 PUBLISHED = "chroma.sqlite3"
 """The file by which a directory of the published versions is known."""
 
@@ -219,7 +218,7 @@ class LocalBackend(Catalog, ForkAware):
                 folder.mkdir(parents=True, exist_ok=True)
         return LocalCollection(
             self._open_database(file, "records"),
-            None if file is None else file.parent / INDEX,
+            None if file is None else file.parent,
             info.configuration.hnsw,
             self._builder,
         )

@@ -259,14 +259,25 @@ def read_columns(sql: apsw.Connection, labels: Labels, columns: Sequence[str]) -
 
 
 def scan_column(sql: apsw.Connection, column: str) -> Iterator[tuple[int, Any]]:
-    """Yield label and value of one column for every record that has one."""
-    yield from sql.execute(f"SELECT label, {column} FROM records WHERE {column} IS NOT NULL")
+    """Yield label and value of one column for every record that has one, by ascending label."""
+    rows: Iterable[Any] = sql.execute(f"SELECT label, {column} FROM records WHERE {column} IS NOT NULL ORDER BY label")
+    yield from rows
 
 
-def labels_containing(sql: apsw.Connection, text: str) -> Labels:
-    """Return the labels of the documents in which `text` occurs."""
-    rows = sql.execute("SELECT label FROM records WHERE instr(document, ?) > 0", (text,))
-    return np.fromiter((label for (label,) in rows), dtype=np.int64)
+def labels_containing(sql: apsw.Connection, text: str, among: Labels | None = None) -> Labels:
+    """Return the labels of the documents in which `text` occurs, of all or `among` some."""
+    if among is None:
+        rows = sql.execute("SELECT label FROM records WHERE instr(document, ?) > 0", (text,))
+    else:
+        rows = sql.execute(
+            "SELECT label FROM records WHERE label IN carray(?) AND instr(document, ?) > 0", (apsw.carray(among), text)
+        )
+    return labels_of(label for (label,) in rows)
+
+
+def labels_of(labels: Iterable[Any]) -> Labels:
+    """Return labels as an array."""
+    return np.fromiter(labels, dtype=np.int64)
 
 
 def read_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> Matrix:

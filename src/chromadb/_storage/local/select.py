@@ -10,11 +10,11 @@ from chromadb._index.snapshot import Snapshot
 from chromadb._model.match import document_test, matches
 from chromadb._model.where import COMPLEMENTS, And, Compare, Filter, MatchDocument, Or
 from chromadb._storage.local import records
+from chromadb._storage.local.documents import Documents
 from chromadb._storage.local.records import Labels
 
-FEW = 2000
-"""Up to so many documents are fetched and tested one by one rather than all documents scanned: measured at 100,000
-records, fetching 2,000 documents costs as much as SQLite's scan of all."""
+FEW = 200
+"""Up to so many documents are fetched and tested rather than searched for: 200 take 0.2 ms."""
 
 
 def keys_of(filter: Filter | None) -> set[str]:
@@ -26,9 +26,10 @@ def keys_of(filter: Filter | None) -> set[str]:
     return set()
 
 
-def select_mask(sql: apsw.Connection, snapshot: Snapshot, filter: Filter | None) -> Mask:
+def select_mask(sql: apsw.Connection, snapshot: Snapshot, documents: Documents, filter: Filter | None) -> Mask:
     """Return which places of `snapshot` are alive and match; it has the columns that the filter compares."""
-    return snapshot.alive.values if filter is None else _evaluate(sql, snapshot, filter, snapshot.alive.values)
+    alive = snapshot.alive.values
+    return alive if filter is None else _evaluate(sql, snapshot, documents, filter, alive)
 
 
 def select_ids(sql: apsw.Connection, ids: list[str], filter: Filter | None) -> Labels:
@@ -40,20 +41,20 @@ def select_ids(sql: apsw.Connection, ids: list[str], filter: Filter | None) -> L
     return labels[[matches(filter, records.decode_metadata(text), document) for text, document in rows]]
 
 
-def _evaluate(sql: apsw.Connection, snapshot: Snapshot, filter: Filter, within: Mask) -> Mask:
+def _evaluate(sql: apsw.Connection, snapshot: Snapshot, documents: Documents, filter: Filter, within: Mask) -> Mask:
     """Return which places of `within` match."""
     if isinstance(filter, Compare):
         return snapshot.columns[filter.key].matching(filter) & within
     if isinstance(filter, MatchDocument):
-        return _match_documents(sql, snapshot, filter, within)
+        return _match_documents(sql, snapshot, documents, filter, within)
     if isinstance(filter, Or):
         matching = np.zeros(len(snapshot), dtype=np.bool_)
         for clause in filter.clauses:
-            matching |= _evaluate(sql, snapshot, clause, within)
+            matching |= _evaluate(sql, snapshot, documents, clause, within)
         return matching
     # Columns are quicker than documents, and leave fewer documents to look at.
     for clause in sorted(filter.clauses, key=_reads_documents):
-        within = _evaluate(sql, snapshot, clause, within)
+        within = _evaluate(sql, snapshot, documents, clause, within)
     return within
 
 
@@ -63,10 +64,12 @@ def _reads_documents(filter: Filter) -> bool:
     return isinstance(filter, MatchDocument)
 
 
-def _match_documents(sql: apsw.Connection, snapshot: Snapshot, match: MatchDocument, within: Mask) -> Mask:
+def _match_documents(
+    sql: apsw.Connection, snapshot: Snapshot, documents: Documents, match: MatchDocument, within: Mask
+) -> Mask:
     if match.operator in COMPLEMENTS:
         opposite = MatchDocument(COMPLEMENTS[match.operator], match.operand)
-        return within & ~_match_documents(sql, snapshot, opposite, within)
+        return within & ~_match_documents(sql, snapshot, documents, opposite, within)
     places = np.flatnonzero(within)
     if len(places) <= FEW:
         test = document_test(match)
@@ -74,8 +77,4 @@ def _match_documents(sql: apsw.Connection, snapshot: Snapshot, match: MatchDocum
         matching = np.zeros(len(snapshot), dtype=np.bool_)
         matching[places[[test(document) for (document,) in rows]]] = True
         return matching
-    if match.operator == "$contains":
-        return snapshot.mask_of(records.labels_containing(sql, match.operand)) & within
-    test = document_test(match)
-    found = (label for label, document in records.scan_column(sql, "document") if test(document))
-    return snapshot.mask_of(np.fromiter(found, dtype=np.int64)) & within
+    return snapshot.mask_of(documents.matching(sql, match)) & within
