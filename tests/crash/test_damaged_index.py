@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+import xxhash
 from numpy.typing import NDArray
 
 from chromadb._model.entities import Address, CollectionInfo
@@ -24,11 +26,13 @@ from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._storage.local import builder, sealing
 from chromadb._storage.local.directory import LocalBackend
+from chromadb._storage.local.segments import FILES as DATA_FILES
+from chromadb._storage.local.segments import MANIFEST
 
 Vectors = NDArray[np.float32]
 
 EVERYTHING = Selection()
-FILES = ("manifest.json", "labels.npy", "graph.faiss")
+FILES = (MANIFEST, *DATA_FILES)
 COUNT, UPDATED, DELETED = 600, 12, 20
 FLIPS = 200
 
@@ -274,38 +278,51 @@ def flip(directory: Path, file: str) -> None:
     print(f"{FLIPS} flips")
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("format", 2),
-        ("format", 0),
-        ("commit_no", 0),
-        ("commit_no", 5),
-        ("commit_no", 9),
-        ("commit_no", 99),
-        ("commit_no", -1),
-        ("commit_no", 2**63),
-        ("space", "ip"),
-        ("space", "cosine"),
-        ("space", "l3"),
-        ("max_neighbors", 17),
-        ("ef_construction", 0),
-        ("files", {}),
-    ],
-)
+CHANGES = [
+    ("format", "99"),
+    ("commit_no", "0"),
+    ("commit_no", "5"),
+    ("commit_no", "9"),
+    ("commit_no", "99"),
+    ("dimension", "7"),
+    ("dimension", "12"),
+]
+LIES = [("commit_no", "5"), ("commit_no", "9")]
+"""Nothing but a checksum can tell."""
+
+
+@pytest.mark.parametrize(("key", "value"), CHANGES)
 def test_a_manifest_that_is_not_true(
-    directory: Path, known: dict[str, Known], in_background: None, key: str, value: Any
+    directory: Path, known: dict[str, Known], in_background: None, key: str, value: str
 ) -> None:
-    path = segment_of(known["one"].index(directory)) / "manifest.json"
-    text = path.read_text()
-    before = json.loads(text)
-    assert key in before
-    old = f"{json.dumps(key)}:{json.dumps(before[key], separators=(',', ':'))}"
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, f"{json.dumps(key)}:{json.dumps(value)}"))
+    segment = segment_of(known["one"].index(directory))
+    text, count = re.subn(rf'"{key}":\d+', f'"{key}":{value}', (segment / MANIFEST).read_text())
+    assert count == 1
+    (segment / MANIFEST).write_text(text)
     backend = LocalBackend(directory)
     results_are_right(backend, known["one"])
-    is_rebuilt(backend, known["one"], directory)
+    is_rebuilt(backend, known["one"], directory, segment.name)
+    results_are_right(backend, known["one"])
+    backend.close()
+
+
+@pytest.mark.parametrize(("key", "value"), [each for each in CHANGES if each not in LIES])
+def test_a_manifest_that_is_whole_but_does_not_fit(
+    directory: Path, known: dict[str, Known], monkeypatch: pytest.MonkeyPatch, key: str, value: str
+) -> None:
+    """As if written by a later version, or for another record store: nothing crashes, and nothing is lost."""
+    segment = segment_of(known["one"].index(directory))
+    _, _, text = (segment / MANIFEST).read_text().partition("\n")
+    text, count = re.subn(rf'"{key}":\d+', f'"{key}":{value}', text)
+    assert count == 1
+    (segment / MANIFEST).write_text(f"{xxhash.xxh3_64_hexdigest(text.encode())}\n{text}")
+    backend = LocalBackend(directory)
+    results_are_right(backend, known["one"])
+    monkeypatch.setattr(builder, "QUIET", 0.0)
+    backend.close()
+    backend = LocalBackend(directory)
+    results_are_right(backend, known["one"])
+    is_rebuilt(backend, known["one"], directory, None if key == "commit_no" else segment.name)
     results_are_right(backend, known["one"])
     backend.close()
 
@@ -385,11 +402,14 @@ def test_foreign_things_in_the_folder(directory: Path, known: dict[str, Known], 
 def test_unfinished_segments_are_not_used_and_go(directory: Path, known: dict[str, Known], in_background: None) -> None:
     index = known["one"].index(directory)
     segment = segment_of(index)
-    shutil.copytree(segment, index / f".{uuid4().hex}")
-    (index / f".{uuid4().hex}").mkdir()
-    half = index / f".{segment.name}"
-    half.mkdir()
-    (half / "graph.faiss").write_bytes(b"half")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    shutil.copytree(segment, index / f".{ended.pid}-{uuid4().hex}")
+    (index / f".{ended.pid}-{uuid4().hex}").mkdir()
+    (index / f".{ended.pid}-{segment.name}").mkdir()
+    (index / f".{ended.pid}-{segment.name}" / "graph.faiss").write_bytes(b"half")
+    of_another = index / f".{os.getppid()}-{uuid4().hex}"
+    of_another.mkdir()
     backend = LocalBackend(directory)
     results_are_right(backend, known["one"])
     with backend.open(known["one"].address) as store:
@@ -398,7 +418,7 @@ def test_unfinished_segments_are_not_used_and_go(directory: Path, known: dict[st
         write(store, "add", range(1000, 1300), np.ones((300, 8), dtype=np.float32))
     is_rebuilt(backend, known["one"], directory, segment.name)
     backend.close()
-    assert not [entry.name for entry in index.iterdir() if entry.name.startswith(".")]
+    assert [entry for entry in index.iterdir() if entry.name.startswith(".")] == [of_another]
 
 
 def test_a_file_where_the_folder_should_be(directory: Path, known: dict[str, Known], in_background: None) -> None:
