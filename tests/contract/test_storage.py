@@ -469,7 +469,9 @@ def test_missing_things_are_not_found(backend: Backend) -> None:
         lambda: backend.get_collection_by_id(TENANT, DATABASE, uuid4()),
         lambda: backend.get_collection_by_id(TENANT, "other", info.id),
         lambda: backend.delete_collection(TENANT, DATABASE, "some"),
-        lambda: backend.update_collection(replace(info, id=uuid4(), name="free")),
+        lambda: backend.update_collection(
+            replace(info, id=uuid4()).address, lambda former: replace(former, name="free")
+        ),
         lambda: backend.open(replace(info.address, database="other")).__enter__(),
     ):
         with pytest.raises(InvalidCollectionException):
@@ -501,12 +503,12 @@ def test_a_collection_is_renamed_unless_the_name_is_taken(backend: Backend) -> N
     info = CollectionInfo(uuid4(), "docs", TENANT, DATABASE, configuration, {"a": 1})
     backend.create_collection(info, get_or_create=False)
     with pytest.raises(UniqueConstraintError, match="taken"):
-        backend.update_collection(replace(info, name="taken"))
+        backend.update_collection(info.address, lambda former: replace(former, name="taken"))
     assert backend.get_collection(TENANT, DATABASE, "docs") == info
     changed = replace(
         info, name="new", metadata={"b": [1, "x"]}, configuration=Configuration(HnswConfiguration(ef_search=7), None)
     )
-    backend.update_collection(changed)
+    backend.update_collection(info.address, lambda _: changed)
     assert backend.get_collection(TENANT, DATABASE, "new") == changed
     assert [each.name for each in backend.list_collections(TENANT, DATABASE, None, 0)] == ["taken", "new"]
     assert create(backend, "docs").collection != info.id

@@ -166,7 +166,7 @@ def test_a_change_of_the_catalog_that_fails_changes_nothing(
     info = backend.get_collection("default_tenant", "default_database", "docs")
     changes: dict[str, Callable[[], Any]] = {
         "create": lambda: create(backend, "more"),
-        "rename": lambda: backend.update_collection(replace(info, name="renamed")),
+        "rename": lambda: backend.update_collection(info.address, lambda former: replace(former, name="renamed")),
         "delete": lambda: backend.delete_collection("default_tenant", "default_database", "docs"),
         "reset": backend.reset,
     }

@@ -91,7 +91,7 @@ def write_records(
     columns = {"documents": documents, "metadatas": metadatas, "uris": uris}
     records = check_records(ids, embeddings=embeddings, update=update, **columns)
     if embeddings is not None:
-        if create and records.vectors is not None and len(records.vector_rows) < len(records):
+        if create and len(records.vector_rows) < len(records):
             raise InvalidArgumentError(
                 "Expected a vector for every record, got None among the embeddings. Only update() may leave them out."
             )

@@ -41,7 +41,7 @@ def EphemeralClient(
 ) -> client.Client:
     """Return a client on memory; all those of a process share their data."""
     chosen = (settings or get_settings()).model_copy(update={"is_persistent": False})
-    return client.Client.from_system(_system(chosen), tenant, database)
+    return client.Client.join(_system(chosen), tenant, database)
 
 
 def PersistentClient(
@@ -55,19 +55,19 @@ def PersistentClient(
         raise InvalidArgumentTypeError(f"Expected path to be a str or a Path, got {describe(path)}.")
     update = {"is_persistent": True, "persist_directory": os.fspath(path)}
     chosen = (settings or get_settings()).model_copy(update=update)
-    return client.Client.from_system(_system(chosen), tenant, database)
+    return client.Client.join(_system(chosen), tenant, database)
 
 
 def Client(
     settings: Settings | None = None, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE
 ) -> client.Client:
     """Return the client that the settings describe."""
-    return client.Client.from_system(_system(settings or get_settings()), tenant, database)
+    return client.Client.join(_system(settings or get_settings()), tenant, database)
 
 
 def AdminClient(settings: Settings | None = None) -> admin.AdminClient:
     """Return an admin client of the place that the settings describe."""
-    return admin.AdminClient.from_system(_system(settings or get_settings()))
+    return admin.AdminClient(_system(settings or get_settings()))
 
 
 def _system(settings: Settings) -> System:

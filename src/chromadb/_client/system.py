@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from chromadb._client.segment import SegmentAPI
 from chromadb._model.operations import AsyncRunner, Operation, R, Runner
@@ -26,20 +29,21 @@ class _Shared:
     def __init__(self, settings: Settings, where: str) -> None:
         self.settings = settings
         self.where = where
-        self._clients = 0
-        self._lock = threading.Lock()
+        self.clients = 0
 
     def share(self: SystemT) -> SystemT:
         """Count one client more."""
-        with self._lock:
-            self._clients += 1
+        with _lock:
+            self.clients += 1
         return self
 
     def leave(self) -> bool:
         """Count one client less; return whether it was the last, who has to close the runner."""
-        with self._lock:
-            self._clients -= 1
-            return self._clients == 0
+        with _lock:
+            self.clients -= 1
+            if self.clients == 0 and _systems.get(self.where) is self:
+                del _systems[self.where]
+            return self.clients == 0
 
 
 class System(_Shared):
@@ -49,17 +53,13 @@ class System(_Shared):
         super().__init__(settings, where)
         self.runner = runner
         self.server = SegmentAPI(runner)
-
-    def leave(self) -> bool:
-        """Count one client less; return whether it was the last, who has to close the runner."""
-        last = super().leave()
-        if last:
-            _forget(self)
-        return last
+        _all.add(self)
 
     def stop(self) -> None:
         """Close the runner at once, whoever uses it; clients made later get a new one."""
-        _forget(self)
+        with _lock:
+            if _systems.get(self.where) is self:
+                del _systems[self.where]
         self.runner.close()
 
 
@@ -92,14 +92,14 @@ CLOSED: Any = ClosedRunner()
 
 # --- the systems of this process --------------------------------------------------------------------
 
-_systems: dict[str, System] = {}
+# Guards `_systems` and the counts of clients. Held while a place is opened, so that no place is opened twice.
 _lock = threading.Lock()
+_systems: dict[str, System] = {}
+_all: WeakSet[System] = WeakSet()
 
 
 def shared_system(where: str, settings: Settings, make_runner: Callable[[], Runner]) -> System:
-    """Return the system of a place, made if this process has none of it yet.
-
-    `_lock` is held while it is made, so that two threads do not open one place twice.
+    """Return the system of a place, made if this process has none of it yet, with one client more counted.
 
     Raises:
         InvalidArgumentError: there is one, with other settings.
@@ -109,25 +109,21 @@ def shared_system(where: str, settings: Settings, make_runner: Callable[[], Runn
         if system is None:
             # A copy: settings can be assigned to afterwards, which must not reach a client that exists.
             system = _systems[where] = System(make_runner(), settings.model_copy(), where)
-    differences = _differences(system.settings, settings)
-    if differences:
-        raise InvalidArgumentError(
-            f"A client of {where} exists in this process with other settings: {', '.join(differences)}. "
-            "Use the same settings, or close that client first."
-        )
-    return system
+        differences = _differences(system.settings, settings)
+        if not differences:
+            # Counted before anybody else can close it.
+            system.clients += 1
+            return system
+    raise InvalidArgumentError(
+        f"A client of {where} exists in this process with other settings: {', '.join(differences)}. "
+        "Use the same settings, or close that client first."
+    )
 
 
 def clear_system_cache() -> None:
     """Forget which places have clients: new clients start anew, those that exist go on as they are."""
     with _lock:
         _systems.clear()
-
-
-def _forget(system: System) -> None:
-    with _lock:
-        if _systems.get(system.where) is system:
-            del _systems[system.where]
 
 
 def _differences(one: Settings, other: Settings) -> list[str]:
@@ -138,5 +134,15 @@ def _differences(one: Settings, other: Settings) -> list[str]:
 
 @atexit.register
 def _close_all() -> None:
-    for system in list(_systems.values()):
-        system.runner.close()
+    for system in list(_all):
+        with suppress(Exception):
+            system.runner.close()
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)

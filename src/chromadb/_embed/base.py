@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from chromadb._model.names import describe, shorten
 from chromadb._model.types import Embeddable, Embeddings, Space
 from chromadb.errors import EmbeddingFunctionError
 
@@ -23,7 +24,7 @@ class EmbeddingFunction(Protocol[D_contra]):
     """
 
     def __call__(self, input: D_contra) -> Embeddings:
-        """Return one vector per item of ``input``, in order, all of the same dimension."""
+        """Return one vector per item of `input`, in order, all of the same dimension."""
         ...
 
     def embed_query(self, input: D_contra) -> Embeddings:
@@ -38,7 +39,10 @@ class EmbeddingFunction(Protocol[D_contra]):
     @staticmethod
     def build_from_config(config: dict[str, Any]) -> EmbeddingFunction[Any]:
         """Return the function that ``get_config`` described."""
-        raise EmbeddingFunctionError("this embedding function does not define build_from_config(config)")
+        raise EmbeddingFunctionError(
+            "The embedding function does not define build_from_config(config), so it cannot be built from what a "
+            "collection stores. Pass embedding_function=... when opening the collection."
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return what ``build_from_config`` needs, as JSON data without secrets."""
@@ -58,7 +62,7 @@ class EmbeddingFunction(Protocol[D_contra]):
 
     @staticmethod
     def validate_config(config: dict[str, Any]) -> None:
-        """Raise an error where ``build_from_config`` would not accept ``config``."""
+        """Raise an error where ``build_from_config`` would not accept `config`."""
         return
 
     def validate_config_update(self, old_config: dict[str, Any], new_config: dict[str, Any]) -> None:
@@ -77,10 +81,12 @@ def class_name(function: object) -> str:
 
 
 def function_name(function: object) -> str | None:
-    """Return the name that collections remember a function by, ``None`` where it has none.
+    """Return the name that collections remember a function by, None where it has none.
 
     A plain callable has none, nor has a class that does not override ``name``.
-    Errors: :class:`EmbeddingFunctionError` where ``name()`` gives something else than text.
+
+    Raises:
+        EmbeddingFunctionError: ``name()`` gives something else than text.
     """
     method = getattr(function, "name", None)
     if not callable(method):
@@ -93,7 +99,7 @@ def function_name(function: object) -> str | None:
         return None
     if not isinstance(name, str):
         raise EmbeddingFunctionError(
-            f"name() of the embedding function {class_name(function)} must return a str, got {name!r}"
+            f"Expected name() of the embedding function {class_name(function)} to return a str, got {describe(name)}."
         )
     return name
 
@@ -101,21 +107,36 @@ def function_name(function: object) -> str | None:
 def embed(function: object, inputs: Sequence[Any], *, queries: bool = False) -> NDArray[np.float32]:
     """Call an embedding function and check what it gives.
 
-    ``function`` is an :class:`EmbeddingFunction`, an object like one, or any callable of one argument.
-    With ``queries`` its ``embed_query`` is called where it has one.
-    Returns float32 of shape ``(len(inputs), d)``, C-contiguous; ``(0, 0)`` without a call for no inputs.
-    Errors: :class:`EmbeddingFunctionError` names the function and what is wrong with its vectors.
     What the function itself raises is passed on.
+
+    Args:
+        function: an :class:`EmbeddingFunction`, an object like one, or any callable of one argument.
+        inputs: texts or images.
+        queries: whether ``embed_query`` is called, where the function has it.
+
+    Returns:
+        float32, C-contiguous, of shape (len(inputs), dimension); (0, 0), without a call, for no inputs.
+
+    Raises:
+        EmbeddingFunctionError: the function cannot be called, or its vectors cannot be used; both are named.
     """
     label = function_label(function)
     if not callable(function):
-        raise EmbeddingFunctionError(f"the embedding function must be callable with a list of inputs, got {function!r}")
+        raise not_callable_error(function)
     if len(inputs) == 0:
         return np.empty((0, 0), dtype=np.float32)
     embed_query = getattr(function, "embed_query", None)
     call = embed_query if queries and callable(embed_query) else function
     # By position: the parameter is `input` since 0.4.16, it was `texts` before, functions use any name.
     return _checked(call(list(inputs)), len(inputs), label)
+
+
+def not_callable_error(function: object) -> EmbeddingFunctionError:
+    """Return the error for an embedding function that cannot be called."""
+    return EmbeddingFunctionError(
+        f"Expected the embedding function to be callable with a list of inputs, got {describe(function)}. "
+        "Pass an object of its class, or any callable."
+    )
 
 
 def function_label(function: object) -> str:
@@ -128,30 +149,33 @@ def _checked(output: object, expected: int, label: str) -> NDArray[np.float32]:
     rows = _as_array(output, label)
     if rows.ndim != 2:
         raise EmbeddingFunctionError(
-            f"the embedding function {label} must return one vector per input, that is a list of lists of "
-            f"numbers or an array of shape ({expected}, d); got shape {rows.shape}"
+            f"Expected the embedding function {label} to return one vector per input, a list of lists of numbers "
+            f"or an array of shape ({expected}, dimension); got shape {rows.shape}."
         )
     if rows.shape[0] != expected:
         raise EmbeddingFunctionError(
-            f"the embedding function {label} returned {rows.shape[0]} vectors for {expected} inputs"
+            f"Expected the embedding function {label} to return {expected} vectors, one per input; got {rows.shape[0]}."
         )
     if rows.shape[1] == 0:
-        raise EmbeddingFunctionError(f"the embedding function {label} returned vectors of dimension 0")
+        raise EmbeddingFunctionError(
+            f"Expected the embedding function {label} to return non-empty vectors, got vectors of dimension 0."
+        )
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is reported below
         vectors = np.ascontiguousarray(rows, dtype=np.float32)
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
-        position = int(np.argmin(finite))
+        row = int(np.argmin(finite))
+        column = int(np.argmin(np.isfinite(vectors[row])))
         raise EmbeddingFunctionError(
-            f"the embedding function {label} returned a vector with NaN, infinity or a number beyond "
-            f"float32 for the input at position {position}"
+            f"Expected the embedding function {label} to return finite numbers within float32, got "
+            f"{shorten(rows[row, column].item())} for input {row}."
         )
     return vectors
 
 
 def _as_array(output: object, label: str) -> NDArray[Any]:
     if output is None:
-        raise EmbeddingFunctionError(f"the embedding function {label} returned None instead of vectors")
+        raise EmbeddingFunctionError(f"Expected the embedding function {label} to return vectors, got None.")
     try:
         # A list of tensors would otherwise be read element by element, or not at all.
         if isinstance(output, (list, tuple)):
@@ -159,19 +183,20 @@ def _as_array(output: object, label: str) -> NDArray[Any]:
             lengths = {len(row) for row in output if hasattr(row, "__len__")}
             if len(lengths) > 1:
                 raise EmbeddingFunctionError(
-                    f"the embedding function {label} returned vectors of different dimensions: "
-                    f"{', '.join(str(length) for length in sorted(lengths))}"
+                    f"Expected the embedding function {label} to return vectors of one dimension, got vectors of "
+                    f"dimensions {shorten(sorted(lengths))}."
                 )
         array = np.asarray(_row(output))
     except EmbeddingFunctionError:
         raise
     except (TypeError, ValueError, RuntimeError) as error:
         raise EmbeddingFunctionError(
-            f"the embedding function {label} returned {type(output).__name__}, which cannot be read as vectors: {error}"
+            f"Expected the embedding function {label} to return vectors, got {type(output).__name__}, which cannot "
+            f"be read as such ({error})."
         ) from error
     if array.dtype.kind not in "fiu":
         raise EmbeddingFunctionError(
-            f"the embedding function {label} must return numbers, got {_described(output, array)}"
+            f"Expected the embedding function {label} to return vectors of numbers, got {_described(output, array)}."
         )
     return array
 

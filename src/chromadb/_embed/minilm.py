@@ -47,7 +47,7 @@ class MiniLM:
         }
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return unit vectors, float32 of shape ``(len(texts), 384)``, in the order of ``texts``."""
+        """Return unit vectors, float32 of shape (len(texts), 384), in the order of `texts`."""
         from tqdm import tqdm
 
         vectors = np.empty((len(texts), DIMENSION), dtype=np.float32)
@@ -123,8 +123,16 @@ _inherited: list[MiniLM] = []
 def shared(cache: Path, providers: Sequence[str], locate: Callable[[Path], ModelFiles]) -> MiniLM:
     """Return the model of a cache folder, loaded once per process, folder and list of providers.
 
-    ``locate`` finds the files when they are needed. A forked child loads its own.
-    Errors: :class:`ModelUnavailableError`, :class:`EmbeddingFunctionError` for an unknown provider.
+    A forked child loads its own.
+
+    Args:
+        cache: the folder of the cache.
+        providers: execution providers of onnxruntime in order of preference; none: the CPU.
+        locate: finds the files, called with `cache` when they are needed.
+
+    Raises:
+        ModelUnavailableError: the files are not there, or damaged.
+        EmbeddingFunctionError: a provider is not available.
     """
     key = (str(cache), tuple(providers))
     model = _loaded.get(key)
@@ -161,7 +169,8 @@ if hasattr(os, "register_at_fork"):
 def load(files: ModelFiles, providers: Sequence[str]) -> MiniLM:
     """Load a model from its files.
 
-    Errors: :class:`ModelUnavailableError` where they are damaged or are another model's.
+    Raises:
+        ModelUnavailableError: they are damaged, or another model's.
     """
     import tokenizers
 
@@ -189,7 +198,7 @@ def load(files: ModelFiles, providers: Sequence[str]) -> MiniLM:
         session = onnxruntime.InferenceSession(model, options, providers=list(providers))
     except Exception as error:  # onnxruntime and tokenizers raise classes of their own, and bare Exception
         raise ModelUnavailableError(
-            f"the model cannot be loaded from {files.model} and {files.tokenizer}: {error}. Where the files "
-            "are damaged, remove that folder: they are fetched again"
+            f"The model is not readable from {files.model} and {files.tokenizer} ({error}). Where the files are "
+            "damaged, remove that folder: they are fetched again."
         ) from error
     return MiniLM(session, tokenizer)

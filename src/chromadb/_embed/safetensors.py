@@ -14,7 +14,8 @@ _MAX_HEADER = 100 * 1024 * 1024  # the limit of the format's specification
 def read_float32(path: Path) -> dict[str, NDArray[np.float32]]:
     """Return the float32 tensors of a file by name; their memory is the file's, read only.
 
-    Errors: :class:`ValueError` where the file is not in the format or is cut short.
+    Raises:
+        ValueError: the file is not in the format, or is cut short.
     """
     size = path.stat().st_size
     if size < 8:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._embed.base import EmbeddingFunction
+from chromadb._model.names import describe, shorten
 from chromadb._model.types import Documents, Embeddings
 from chromadb.errors import EmbeddingFunctionError
 
@@ -20,9 +21,16 @@ _models: dict[str, Any] = {}
 class SentenceTransformerEmbeddingFunction(EmbeddingFunction[Documents]):
     """Embed texts with a model of sentence-transformers, ``pip install chromadb[sentence-transformers]``.
 
-    ``model_name``: a name on the model hub, or a folder. ``device``: ``"cpu"``, ``"cuda"``, ``"mps"`` ...
-    ``normalize_embeddings``: give unit vectors. Further keyword arguments (text, numbers, bools, ``None``)
-    go to ``sentence_transformers.SentenceTransformer``. A model is loaded once per process.
+    A model is loaded once per process.
+
+    Args:
+        model_name: a name on the model hub, or a folder.
+        device: ``"cpu"``, ``"cuda"``, ``"mps"``, ...
+        normalize_embeddings: whether to give unit vectors.
+        kwargs: further arguments of ``sentence_transformers.SentenceTransformer``: text, numbers, bools or None.
+
+    Raises:
+        EmbeddingFunctionError: an argument cannot be stored with a collection, or the package is not installed.
     """
 
     def __init__(
@@ -35,8 +43,8 @@ class SentenceTransformerEmbeddingFunction(EmbeddingFunction[Documents]):
         for key, value in kwargs.items():
             if not (value is None or isinstance(value, (str, int, float, bool))):
                 raise EmbeddingFunctionError(
-                    f"the argument {key} of SentenceTransformerEmbeddingFunction must be text, a number, a "
-                    f"bool or None, so that it can be stored with a collection; got {type(value).__name__}"
+                    f"Expected {key} to be text, a number, a bool or None, so that it can be stored with a "
+                    f"collection; got {describe(value)}."
                 )
         self.model_name = model_name
         self.device = device
@@ -79,12 +87,17 @@ class SentenceTransformerEmbeddingFunction(EmbeddingFunction[Documents]):
         )
 
     def validate_config_update(self, old_config: dict[str, Any], new_config: dict[str, Any]) -> None:
-        """Refuse another model: its vectors could not be compared with those that are stored."""
+        """Refuse another model: its vectors could not be compared with those that are stored.
+
+        Raises:
+            EmbeddingFunctionError: the models differ; both are named.
+        """
         old, new = old_config.get("model_name"), new_config.get("model_name", old_config.get("model_name"))
         if old != new:
             raise EmbeddingFunctionError(
-                f"the model of a collection cannot be changed from {old!r} to {new!r}: its vectors could not "
-                "be compared with those that are stored. Embed the documents again into a new collection"
+                f"Expected model_name to be {shorten(old)}, the model of the collection, got {shorten(new)}: its "
+                "vectors could not be compared with those that are stored. Embed the documents again into a new "
+                "collection."
             )
 
 
@@ -93,8 +106,8 @@ def _load(model_name: str, device: str, kwargs: dict[str, Any]) -> Any:
         from sentence_transformers import SentenceTransformer
     except ImportError as error:
         raise EmbeddingFunctionError(
-            "SentenceTransformerEmbeddingFunction needs the package sentence-transformers: "
-            "pip install 'chromadb[sentence-transformers]'"
+            "The package sentence-transformers is not installed; SentenceTransformerEmbeddingFunction needs it. "
+            "Run pip install 'chromadb[sentence-transformers]'."
         ) from error
     key = json.dumps([model_name, device, kwargs], sort_keys=True)
     with _lock:

@@ -67,20 +67,18 @@ def _count_collections(backend: Backend, operation: op.CountCollections) -> int:
 
 
 def _modify_collection(backend: Backend, operation: op.ModifyCollection) -> CollectionInfo:
-    address = operation.address
-    info = backend.get_collection_by_id(address.tenant, address.database, address.collection)
-    configuration = Configuration(
-        update_configuration(info.configuration.hnsw, operation.metadata, operation.configuration),
-        operation.embedding_function or info.configuration.embedding_function,
-    )
-    updated = replace(
-        info,
-        name=operation.name if operation.name is not None else info.name,
-        metadata=info.metadata if operation.metadata is None else operation.metadata or None,
-        configuration=configuration,
-    )
-    backend.update_collection(updated)
-    return updated
+    def change(info: CollectionInfo) -> CollectionInfo:
+        return replace(
+            info,
+            name=operation.name if operation.name is not None else info.name,
+            metadata=info.metadata if operation.metadata is None else operation.metadata or None,
+            configuration=Configuration(
+                update_configuration(info.configuration.hnsw, operation.metadata, operation.configuration),
+                operation.embedding_function or info.configuration.embedding_function,
+            ),
+        )
+
+    return backend.update_collection(operation.address, change)
 
 
 def _delete_collection(backend: Backend, operation: op.DeleteCollection) -> None:

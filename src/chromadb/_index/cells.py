@@ -88,9 +88,12 @@ class Cells:
         """
         faiss = faiss_here()
         try:
-            return cls(faiss.read_index(path), space)
-        except (RuntimeError, AttributeError) as error:
+            index = faiss.read_index(path)
+        except RuntimeError as error:
             raise StorageCorruptError(f"{path} does not hold cells: {error}") from None
+        if not isinstance(index, faiss.IndexIVFRaBitQ):
+            raise StorageCorruptError(f"{path} does not hold cells but {type(index).__name__}.")
+        return cls(index, space)
 
     def nearest(self, query: Matrix, count: int, bitmap: NDArray[np.uint8], in_cell: NDArray[np.int64]) -> Entries:
         """Return about the `count` nearest entries that are allowed, nearest first.

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._index.arrays import GrowingArray
-from chromadb._model.match import identity, value_test
-from chromadb._model.where import COMPLEMENTS, Compare
+from chromadb._model.match import value_test
+from chromadb._model.where import COMPLEMENTS, Compare, identity
 
 Mask = NDArray[np.bool_]
 

@@ -96,9 +96,12 @@ class Graph:
         """
         faiss = faiss_here()
         try:
-            return cls(faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC), space)
+            index = faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             raise StorageCorruptError(f"{path} is not a graph: {error}") from None
+        if not isinstance(index, faiss.IndexHNSWSQ):
+            raise StorageCorruptError(f"{path} is not a graph but {type(index).__name__}.")
+        return cls(index, space)
 
     def nearest(self, query: Matrix, count: int, ef: int) -> Entries:
         """Return about the `count` nearest entries, nearest first, looking at `ef` candidates."""

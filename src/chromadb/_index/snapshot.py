@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -25,6 +26,10 @@ CHOICES_BYTES = 16 * 2**20
 
 COMPACT_FROM = 1024
 """Dead places are squeezed out once there are so many of them, and more than live ones."""
+
+
+# Of all snapshots: held for a few instructions.
+_keeping = threading.Lock()
 
 
 def _no_labels() -> GrowingArray[np.int64]:
@@ -115,10 +120,11 @@ class Snapshot:
 
     def keep_choice(self, filter: Filter | None, choice: Choice) -> None:
         """Remember what a filter allows, for the next query that asks the same; the oldest is forgotten."""
-        # Threads may do this at once: the worst is that something is worked out again.
-        self.choices[filter] = choice
-        while len(self.choices) > max(2, min(32, CHOICES_BYTES // (2 * len(self) + 1))):
-            self.choices.pop(next(iter(self.choices)), None)
+        most = max(2, min(32, CHOICES_BYTES // (2 * len(self) + 1)))
+        with _keeping:
+            self.choices[filter] = choice
+            while len(self.choices) > most:
+                del self.choices[next(iter(self.choices))]
 
     def places_in(self, segment: Segment, stale: Labels) -> Places:
         """Return the place of each entry of a segment; -1 for an entry that is out of date or gone.

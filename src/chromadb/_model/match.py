@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chromadb._model.types import Scalar
-from chromadb._model.where import COMPLEMENTS, And, Compare, Filter, MatchDocument, Or, compile_pattern
+from chromadb._model.where import COMPLEMENTS, And, Compare, Filter, MatchDocument, Or, compile_pattern, identity
 
 
 def matches(filter: Filter, metadata: Mapping[str, Any] | None, document: str | None) -> bool:
@@ -45,12 +44,6 @@ def value_test(compare: Compare) -> Callable[[Any], bool]:
         item = identity(operand)
         return lambda value: isinstance(value, list) and any(identity(each) == item for each in value)
     return _order_test(operator, operand)
-
-
-def identity(value: Scalar | None) -> tuple[str, Scalar | None]:
-    """Return what two values have in common if and only if they are equal to a filter."""
-    kind = "number" if type(value) in (int, float) else type(value).__name__
-    return kind, value
 
 
 def _order_test(operator: str, operand: Any) -> Callable[[Any], bool]:

@@ -34,13 +34,30 @@ MAX_DEPTH = 200
 """How deep filters may be nested; the tree is walked by recursion."""
 
 
-@dataclass(frozen=True)
+def identity(value: Scalar | None) -> tuple[str, Scalar | None]:
+    """Return what two values have in common if and only if they are equal to a filter."""
+    kind = "number" if type(value) in (int, float) else type(value).__name__
+    return kind, value
+
+
+@dataclass(frozen=True, eq=False)
 class Compare:
     """A comparison of one metadata value; `operand` is a tuple for ``$in`` and ``$nin``."""
 
     key: str
     operator: str
     operand: Scalar | tuple[Scalar, ...]
+
+    # Python holds 1 and True for equal, filters do not.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Compare) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[Any, ...]:
+        operands = self.operand if isinstance(self.operand, tuple) else (self.operand,)
+        return self.key, self.operator, tuple(identity(operand) for operand in operands)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
+from chromadb._model.names import shorten
 from chromadb.errors import InvalidArgumentError
 
 DOTENV_PATH = ".env"
@@ -115,8 +116,8 @@ def refuse_storage_before_0_4(value: str | None, source: str) -> None:
     """Raise if `value`, of ``chroma_db_impl``, asks for the storage of releases before 0.4."""
     if value is not None and any(part in value.lower() for part in _STORAGE_BEFORE_0_4):
         raise InvalidArgumentError(
-            f"Got chroma_db_impl={value!r} ({source}): the storage of releases before 0.4, which is neither "
-            f"read nor written here. Leave chroma_db_impl out and open chromadb.PersistentClient(path=...) "
+            f"Expected the setting chroma_db_impl to be left out, got {shorten(value)} ({source}): the storage of "
+            f"releases before 0.4, which is neither read nor written here. Open chromadb.PersistentClient(path=...) "
             f"on a new directory. To keep old data, read it with the release that wrote it and add the "
             f"records again, or convert it with chroma-migrate first."
         )

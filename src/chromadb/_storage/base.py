@@ -21,7 +21,7 @@ Identifiers such as labels or commit numbers stay below the seam.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -59,6 +59,7 @@ class CollectionStore(Protocol):
 
         Raises:
             InvalidDimensionException: the vectors do not fit the collection. Nothing is written.
+            InvalidArgumentError: a new record has no vector. Nothing is written.
         """
         ...
 
@@ -133,8 +134,8 @@ class Backend(Protocol):
     def get_collection_by_id(self, tenant: str, database: str, id: UUID) -> CollectionInfo: ...
     def list_collections(self, tenant: str, database: str, limit: int | None, offset: int) -> list[CollectionInfo]: ...
     def count_collections(self, tenant: str, database: str) -> int: ...
-    def update_collection(self, info: CollectionInfo) -> None:
-        """Store name, metadata and configuration of the collection with the id of `info`."""
+    def update_collection(self, address: Address, change: Callable[[CollectionInfo], CollectionInfo]) -> CollectionInfo:
+        """Store name, metadata and configuration as `change` makes them of what is stored now, and return that."""
         ...
 
     def delete_collection(self, tenant: str, database: str, name: str) -> None: ...

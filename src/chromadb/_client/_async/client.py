@@ -50,7 +50,16 @@ class AsyncClient(AsyncSharedSystemClient):
         Raises:
             NotFoundError: the tenant or the database does not exist.
         """
-        client = cls(system.share(), tenant, database)
+        return await cls.join(system.share(), tenant, database)
+
+    @classmethod
+    async def join(cls, system: AsyncSystem, tenant: str, database: str) -> AsyncClient:
+        """Return a client of a system that counts it already.
+
+        Raises:
+            NotFoundError: the tenant or the database does not exist.
+        """
+        client = cls(system, tenant, database)
         try:
             await client.set_tenant(tenant, database)
         except BaseException:

@@ -49,7 +49,16 @@ class Client(SharedSystemClient):
         Raises:
             NotFoundError: the tenant or the database does not exist.
         """
-        client = cls(system.share(), tenant, database)
+        return cls.join(system.share(), tenant, database)
+
+    @classmethod
+    def join(cls, system: System, tenant: str, database: str) -> Client:
+        """Return a client of a system that counts it already.
+
+        Raises:
+            NotFoundError: the tenant or the database does not exist.
+        """
+        client = cls(system, tenant, database)
         try:
             client.set_tenant(tenant, database)
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,7 +10,7 @@ import apsw
 import msgspec
 
 from chromadb._model.configuration import Configuration, hnsw_from_dict
-from chromadb._model.entities import CollectionInfo, Database, Finding, Tenant
+from chromadb._model.entities import Address, CollectionInfo, Database, Finding, Tenant
 from chromadb._storage.local.check import check_sqlite
 from chromadb._storage.local.database import MAX_INTEGER, SqliteDatabase
 from chromadb.errors import InvalidCollectionException, NotFoundError, UniqueConstraintError
@@ -111,15 +112,7 @@ class Catalog:
 
     def get_collection_by_id(self, tenant: str, database: str, id: UUID) -> CollectionInfo:
         with self._database.read() as sql:
-            row = sql.execute(
-                f"{_COLUMNS} WHERE c.id = ? AND d.tenant = ? AND d.name = ?", (str(id), tenant, database)
-            ).fetchone()
-        if row is None:
-            raise InvalidCollectionException(
-                f"Collection {id} does not exist in database {database!r} of tenant {tenant!r}. "
-                "It may have been deleted."
-            )
-        return _info(row)
+            return _info(_find(sql, tenant, database, id))
 
     def list_collections(self, tenant: str, database: str, limit: int | None, offset: int) -> list[CollectionInfo]:
         with self._database.read() as sql:
@@ -135,8 +128,10 @@ class Catalog:
             number = _database_number(sql, database, tenant)
             return int(sql.execute("SELECT count(*) FROM collections WHERE database = ?", (number,)).get)
 
-    def update_collection(self, info: CollectionInfo) -> None:
+    def update_collection(self, address: Address, change: Callable[[CollectionInfo], CollectionInfo]) -> CollectionInfo:
         with self._database.write() as sql:
+            row = _find(sql, address.tenant, address.database, address.collection)
+            info = change(_info(row))
             number = _database_number(sql, info.database, info.tenant)
             taken = sql.execute(
                 "SELECT 1 FROM collections WHERE database = ? AND name = ? AND id <> ?",
@@ -145,12 +140,10 @@ class Catalog:
             if taken:
                 raise UniqueConstraintError(f"Collection {info.name!r} already exists. Choose another name.")
             sql.execute(
-                "UPDATE collections SET name = ?, metadata = ?, hnsw = ?, embedding_function = ? "
-                "WHERE id = ? AND database = ?",
-                (info.name, *_encode(info), str(info.id), number),
+                "UPDATE collections SET name = ?, metadata = ?, hnsw = ?, embedding_function = ? WHERE id = ?",
+                (info.name, *_encode(info), str(info.id)),
             )
-            if not sql.changes():
-                raise InvalidCollectionException(f"Collection {info.name!r} does not exist any more.")
+        return info
 
     def note_dimension(self, id: UUID, dimension: int) -> None:
         """Keep a copy of what the record store has fixed for good, so that listings need not open it."""
@@ -220,6 +213,17 @@ def _no_database(name: str, tenant: str) -> NotFoundError:
     return NotFoundError(
         f"Database {name!r} does not exist in tenant {tenant!r}. AdminClient.create_database() makes one."
     )
+
+
+def _find(sql: apsw.Connection, tenant: str, database: str, id: UUID) -> tuple[Any, ...]:
+    row: Any = sql.execute(
+        f"{_COLUMNS} WHERE c.id = ? AND d.tenant = ? AND d.name = ?", (str(id), tenant, database)
+    ).fetchone()
+    if row is None:
+        raise InvalidCollectionException(
+            f"Collection {id} does not exist in database {database!r} of tenant {tenant!r}. It may have been deleted."
+        )
+    return tuple(row)
 
 
 def _limit(limit: int | None) -> int:

@@ -71,11 +71,14 @@ def _snapshot(sql: apsw.Connection, snapshot: Snapshot, state: State) -> Iterato
         yield "the snapshot in memory has other labels than the record store"
         return
     if snapshot.vectors is not None and state.dimension is not None:
-        numbers = snapshot.vectors.loose_of.values[live]
+        numbers_of = snapshot.vectors.loose_of.values
+        numbers = numbers_of[live]
         loose = numbers >= 0
         stored = records.read_vectors(sql, labels[loose], state.dimension)
         if not np.array_equal(stored, snapshot.vectors.loose.take(numbers[loose].astype(np.intp))):
             yield "the snapshot in memory has other vectors than the record store"
-        held = [sealed.places[sealed.places >= 0] for sealed in snapshot.vectors.sealed]
-        if not np.array_equal(np.sort(np.concatenate([live[loose], *(np.intersect1d(h, live) for h in held)])), live):
+        # A vector that was updated is loose, whatever a segment holds for its place.
+        held = [places[numbers_of[places] < 0] for places in (each.places for each in snapshot.vectors.sealed)]
+        held = [np.intersect1d(places[places >= 0], live) for places in held]
+        if not np.array_equal(np.sort(np.concatenate([live[loose], *held])), live):
             yield "the vectors of some records are nowhere, or in two places"

@@ -69,6 +69,8 @@ class LocalCollection(ForkAware):
         self._documents = Documents(None if folder is None else folder / TEXT, lambda: builder.schedule(self))
         self._snapshot = Snapshot()
         self._advancing = threading.Lock()
+        self.building = False
+        """Whether the builder is at work here."""
         self._unbuilt = 0
         """About how many records were written or deleted since the last build."""
         self._nothing_to_seal: int | None = None
@@ -199,11 +201,15 @@ class LocalCollection(ForkAware):
 
     def build(self, stop: threading.Event) -> bool:
         """Seal what is due; return whether there is more to do. Called by the builder."""
-        more = self._build_segment(stop)
-        with self.database.read() as sql:
-            state = records.read_state(sql)
-            self._documents.build(state, lambda: records.scan_column(sql, "document"), stop.is_set)
-        return more
+        self.building = True
+        try:
+            more = self._build_segment(stop)
+            with self.database.read() as sql:
+                state = records.read_state(sql)
+                self._documents.build(state, lambda: records.scan_column(sql, "document"), stop.is_set)
+            return more
+        finally:
+            self.building = False
 
     def _build_segment(self, stop: threading.Event) -> bool:
         recipe = self.recipe

@@ -14,14 +14,11 @@ from chromadb.errors import ClosedClientError
 
 IDLE_CONNECTIONS = 8
 
-# Connections that a fork brought into this process although it waited: they can be neither used nor closed here.
-_inherited: list[apsw.Connection] = []
-
 
 class ConnectionPool(ForkAware):
     """Lends connections, one user each, and keeps a few idle ones.
 
-    `_free` guards the counters and the idle ones; it is held for a few instructions only.
+    `_free` guards the count of users and the idle connections; it is held for a few instructions only.
 
     Args:
         connect: makes a connection.
@@ -33,7 +30,7 @@ class ConnectionPool(ForkAware):
         self._connect = connect
         self._keep_at_fork = keep_at_fork
         self._idle: list[apsw.Connection] = []
-        self._lent: set[apsw.Connection] = set()
+        self._users = 0
         self._forking = False
         self._closed = False
         self._free = threading.Condition()
@@ -49,19 +46,26 @@ class ConnectionPool(ForkAware):
             self._free.wait_for(lambda: not self._forking)
             if self._closed:
                 raise ClosedClientError("The client is closed. Make a new one.")
-            connection = self._idle.pop() if self._idle else self._connect()
-            self._lent.add(connection)
+            connection = self._idle.pop() if self._idle else None
+            self._users += 1
         try:
+            if connection is None:
+                connection = self._connect()
             yield connection
         finally:
-            with self._free:
-                self._lent.discard(connection)
-                keep = not self._closed and not self._forking and len(self._idle) < IDLE_CONNECTIONS
-                if keep:
-                    self._idle.append(connection)
-                else:
-                    connection.close()
-                self._free.notify_all()
+            self._take_back(connection)
+
+    def _take_back(self, connection: apsw.Connection | None) -> None:
+        # Closing can take long, as the last connection of a file writes the log back: not under the lock.
+        with self._free:
+            keep = not self._closed and not self._forking and len(self._idle) < IDLE_CONNECTIONS
+            if keep and connection is not None:
+                self._idle.append(connection)
+        if not keep and connection is not None:
+            connection.close()
+        with self._free:
+            self._users -= 1
+            self._free.notify_all()
 
     def close(self) -> None:
         """Close every connection that is not lent, and those that are when they come back."""
@@ -75,7 +79,7 @@ class ConnectionPool(ForkAware):
         """Lend nothing more, wait for what is lent, close what is idle."""
         with self._free:
             self._forking = True
-            self._free.wait_for(lambda: not self._lent, max(0.0, deadline - time.monotonic()))
+            self._free.wait_for(lambda: not self._users, max(0.0, deadline - time.monotonic()))
             if not self._keep_at_fork:
                 while self._idle:
                     self._idle.pop().close()
@@ -84,8 +88,7 @@ class ConnectionPool(ForkAware):
         """Lend again."""
         if child:
             self._free = threading.Condition()
-            _inherited.extend(self._lent)
-            self._lent = set()
+            self._users = 0
         with self._free:
             self._forking = False
             self._free.notify_all()

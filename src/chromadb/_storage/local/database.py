@@ -78,8 +78,8 @@ class SqliteDatabase(ForkAware):
     def read(self) -> Iterator[apsw.Connection]:
         """Give a connection inside a transaction that sees one state of the database, that of its first SELECT."""
         with explained(self.name), self._reading(), self._pool.lend() as connection:
-            connection.execute("BEGIN")
             try:
+                connection.execute("BEGIN")
                 yield connection
             finally:
                 if connection.in_transaction:
@@ -89,8 +89,8 @@ class SqliteDatabase(ForkAware):
     def write(self) -> Iterator[apsw.Connection]:
         """Give a connection inside the only writing transaction; it is committed at the end, or rolled back."""
         with explained(self.name), self._writing(), self._pool.lend() as connection:
-            connection.execute("BEGIN IMMEDIATE")
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
@@ -147,6 +147,8 @@ class SqliteDatabase(ForkAware):
         connection.execute(
             f"PRAGMA page_size={PAGE_SIZE}; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; "
             f"PRAGMA cache_size=-{CACHE_KIB}; PRAGMA synchronous={self._synchronous}; "
+            # On macOS a sync reaches the disk only so.
+            f"PRAGMA fullfsync={'ON' if self._synchronous == 'full' else 'OFF'}; "
             # Overwrites what is deleted: text that a user deleted must not stay readable in the file.
             "PRAGMA secure_delete=FAST; PRAGMA journal_size_limit=67108864"
         )

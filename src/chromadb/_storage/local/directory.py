@@ -104,7 +104,13 @@ class LocalBackend(Catalog, ForkAware):
     @contextmanager
     def open(self, address: Address) -> Iterator[CollectionStore]:
         """Give the records of a collection, which stay usable until the context ends."""
-        info = self.get_collection_by_id(address.tenant, address.database, address.collection)
+        try:
+            info = self.get_collection_by_id(address.tenant, address.database, address.collection)
+        except InvalidCollectionException:
+            if address.collection not in self.collection_ids():
+                # Another process deleted it.
+                self._discard(address.collection)
+            raise
         lease, new = self._take(info)
         try:
             if new:
@@ -126,9 +132,18 @@ class LocalBackend(Catalog, ForkAware):
         findings = self.check_catalog()
         for tenant, database in self.all_databases():
             for info in self.list_collections(tenant, database, None, 0):
-                with self.open(info.address) as store:
-                    findings += store.check()
+                findings += self._check_collection(info)
         return findings
+
+    def _check_collection(self, info: CollectionInfo) -> list[Finding]:
+        try:
+            with self.open(info.address) as store:
+                return store.check()
+        except InvalidCollectionException:
+            # Deleted meanwhile.
+            return []
+        except StorageError as error:
+            return [Finding(f"{COLLECTIONS}/{info.id}", error.message())]
 
     def close(self) -> None:
         """Release every file. Calling it again does nothing."""
@@ -187,7 +202,9 @@ class LocalBackend(Catalog, ForkAware):
 
     def _evict(self) -> list[_Lease]:
         """Take idle collections off the table until it is within its limit; the caller closes them."""
-        idle = [id for id, lease in self._open.items() if not lease.users]
+        if len(self._open) <= self._max_open:
+            return []
+        idle = [id for id, lease in self._open.items() if not lease.users and not lease.store.building]
         return [self._open.pop(id) for id in idle[: max(0, len(self._open) - self._max_open)]]
 
     def _discard(self, id: UUID) -> None:

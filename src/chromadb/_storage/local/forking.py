@@ -8,9 +8,13 @@ holds at that moment stays locked in the child for ever, so the child begins wit
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 import time
 from weakref import WeakSet
+
+logger = logging.getLogger("chromadb.storage")
 
 PATIENCE = 5.0
 """Seconds that a fork waits for the operations of other threads to end."""
@@ -20,7 +24,8 @@ class ForkAware:
     """Something that is told before and after this process forks, from its making until it is collected."""
 
     def __init__(self) -> None:
-        _aware.add(self)
+        with _lock:
+            _aware.add(self)
 
     def before_fork(self, deadline: float) -> None:
         """Get ready, at the latest at `deadline` of the monotonic clock."""
@@ -31,16 +36,31 @@ class ForkAware:
 
 _aware: WeakSet[ForkAware] = WeakSet()
 
+# Guards `_aware`, and is held through a fork, so that nothing new comes between `before_fork` and `after_fork`.
+_lock = threading.Lock()
+
 
 def _before() -> None:
+    _lock.acquire()
     deadline = time.monotonic() + PATIENCE
     for each in list(_aware):
-        each.before_fork(deadline)
+        try:
+            each.before_fork(deadline)
+        except Exception:
+            logger.exception("a fork goes on although %r was not ready", each)
 
 
 def _after(child: bool) -> None:
+    global _lock
     for each in list(_aware):
-        each.after_fork(child=child)
+        try:
+            each.after_fork(child=child)
+        except Exception:
+            logger.exception("%r does not go on after a fork", each)
+    if child:
+        _lock = threading.Lock()
+    else:
+        _lock.release()
 
 
 if hasattr(os, "register_at_fork"):

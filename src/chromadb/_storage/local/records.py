@@ -20,7 +20,7 @@ from chromadb._model.records import Records
 from chromadb._model.vectors import Matrix
 from chromadb._storage.base import WriteMode
 from chromadb._storage.local.database import MAX_INTEGER
-from chromadb.errors import InvalidDimensionException, StorageCorruptError
+from chromadb.errors import InvalidArgumentError, InvalidDimensionException, StorageCorruptError
 
 Labels = NDArray[np.int64]
 
@@ -94,6 +94,7 @@ def write(sql: apsw.Connection, mode: WriteMode, records: Records) -> list[str]:
         ignored = [records.ids[row] for row in new]
         new = []
     elif new:
+        _check_vectors(records, new)
         _insert(sql, records, new, state.next_label)
     if mode == "add":
         ignored = list(existing)
@@ -107,6 +108,19 @@ def write(sql: apsw.Connection, mode: WriteMode, records: Records) -> list[str]:
             dimension = records.vectors.shape[1]
         _advance(sql, state, inserted=len(new), live=len(new), dimension=dimension)
     return ignored
+
+
+def _check_vectors(records: Records, new: list[int]) -> None:
+    """Raise if a new record has no vector.
+
+    Raises:
+        InvalidArgumentError: its id.
+    """
+    missing = set(new).difference(records.vector_rows)
+    if missing:
+        raise InvalidArgumentError(
+            f"Expected a vector for every new record, got none for {records.ids[min(missing)]!r}."
+        )
 
 
 def delete(sql: apsw.Connection, labels: Labels) -> int:

@@ -36,7 +36,8 @@ _MODULES = {
 def config_to_embedding_function(config: dict[str, Any]) -> EmbeddingFunction[Any]:
     """Return the function of ``{"name": ..., "config": ...}``, as stored with a collection.
 
-    Errors: :class:`chromadb.errors.EmbeddingFunctionError` where the name is not registered.
+    Raises:
+        EmbeddingFunctionError: the name is not registered, or its class refuses the configuration.
     """
     from chromadb._embed.registry import build
 
