@@ -618,13 +618,13 @@ def test_a_function_without_a_name_must_be_given_again(client: Client) -> None:
 
 @pytest.mark.parametrize("function", ["text", 5, {"type": "known"}, object()])
 def test_a_function_must_be_callable(client: Client, function: Any) -> None:
-    with pytest.raises(EmbeddingFunctionError, match="must be callable"):
+    with pytest.raises(EmbeddingFunctionError, match="to be callable"):
         client.create_collection("abc", embedding_function=function)
-    with pytest.raises(EmbeddingFunctionError, match="must be callable"):
+    with pytest.raises(EmbeddingFunctionError, match="to be callable"):
         client.create_collection("abc", configuration={"embedding_function": function})
     assert client.count_collections() == 0
     client.create_collection("abc", embedding_function=None)
-    with pytest.raises(EmbeddingFunctionError, match="must be callable"):
+    with pytest.raises(EmbeddingFunctionError, match="to be callable"):
         client.get_collection("abc", embedding_function=function)
 
 

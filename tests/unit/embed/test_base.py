@@ -64,21 +64,21 @@ def test_every_form_of_vectors_becomes_one_float32_array(output: Any) -> None:
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        (None, "returned None"),
-        ([[1.0, 2.0]], "1 vectors for 2 inputs"),
-        ([[1.0, 2.0]] * 3, "3 vectors for 2 inputs"),
-        ([[1.0], [1.0, 2.0]], "different dimensions: 1, 2"),
+        (None, "to return vectors, got None"),
+        ([[1.0, 2.0]], "2 vectors, one per input; got 1"),
+        ([[1.0, 2.0]] * 3, "2 vectors, one per input; got 3"),
+        ([[1.0], [1.0, 2.0]], r"dimensions \[1, 2\]"),
         ([[], []], "dimension 0"),
         ([1.0, 2.0], "one vector per input"),
         ([[[1.0]], [[1.0]]], "one vector per input"),
-        ([["a"], ["b"]], "must return numbers"),
-        ([[True], [False]], "must return numbers"),
-        ([[1.0, None], [1.0, 2.0]], "must return numbers"),
-        ("text", "must return numbers"),
-        ({"a": 1}, "must return numbers"),
-        ([[1.0, 2.0], [float("nan"), 2.0]], "position 1"),
-        ([[float("inf")], [1.0]], "position 0"),
-        ([[1.0], [1e300]], "position 1"),
+        ([["a"], ["b"]], "vectors of numbers, got list of str_"),
+        ([[True], [False]], "vectors of numbers, got"),
+        ([[1.0, None], [1.0, 2.0]], "vectors of numbers, got"),
+        ("text", "vectors of numbers, got"),
+        ({"a": 1}, "vectors of numbers, got"),
+        ([[1.0, 2.0], [float("nan"), 2.0]], "got nan for input 1"),
+        ([[float("inf")], [1.0]], "got inf for input 0"),
+        ([[1.0], [1e300]], r"got 1e\+300 for input 1"),
     ],
 )
 def test_unusable_vectors_are_an_error_that_names_the_function_and_the_fault(output: Any, message: str) -> None:
@@ -107,7 +107,7 @@ def test_an_error_of_the_function_itself_is_passed_on() -> None:
 
 
 def test_something_that_cannot_be_called_is_an_error() -> None:
-    with pytest.raises(EmbeddingFunctionError, match="must be callable"):
+    with pytest.raises(EmbeddingFunctionError, match=r"to be callable .* got 'all-MiniLM-L6-v2' \(str\)"):
         embed("all-MiniLM-L6-v2", ["a"])
 
 

@@ -115,16 +115,23 @@ def test_no_texts_give_no_vectors() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("one text", r"a list of texts, got one str; pass \['one text'\]"),
+        ("one text", r"a list of texts, got 'one text' \(str\)\. Pass \['one text'\]\."),
         (5, "a list of texts, got 5"),
-        (["a", None], "got NoneType at position 1"),
-        ([b"bytes"], "got bytes at position 0"),
-        ([["nested"]], "got list at position 0"),
+        (["a", None], r"got None \(NoneType\) at input\[1\]"),
+        ([b"bytes"], r"got b'bytes' \(bytes\) at input\[0\]"),
+        ([["nested"]], r"got \['nested'\] \(list\) at input\[0\]"),
     ],
 )
 def test_anything_but_a_list_of_texts_is_an_error(given: Any, message: str) -> None:
     with pytest.raises(EmbeddingFunctionError, match=message):
         DefaultEmbeddingFunction()(given)
+
+
+def test_an_error_shows_long_values_cut() -> None:
+    for given in ("text " * 1000, [["nested"] * 1000], dict.fromkeys(range(1000))):
+        with pytest.raises(EmbeddingFunctionError) as caught:
+            DefaultEmbeddingFunction()(given)
+        assert len(str(caught.value)) < 300
 
 
 def test_batches_hold_each_text_once_longest_first_and_bounded() -> None:
@@ -282,13 +289,13 @@ def test_damaged_files_are_a_typed_error(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "tokenizer.json").write_bytes(tokenizer)
     monkeypatch.setenv("CHROMA_MINILM_PATH", str(tmp_path))
     fresh = type("Fresh", (ONNXMiniLM_L6_V2,), {"DOWNLOAD_PATH": str(tmp_path / "none")})
-    with pytest.raises(ModelUnavailableError, match="cannot be loaded from"):
+    with pytest.raises(ModelUnavailableError, match="not readable from"):
         fresh()(["a"])
 
 
 def test_a_provider_that_is_not_here_is_named_with_those_that_are() -> None:
     function = ONNXMiniLM_L6_V2(preferred_providers=["NoSuchExecutionProvider", "CPUExecutionProvider"])
-    with pytest.raises(EmbeddingFunctionError, match=r"NoSuchExecutionProvider here; available: .*CPUExecution"):
+    with pytest.raises(EmbeddingFunctionError, match=r"among .*CPUExecution.*, got \['NoSuchExecutionProvider'\]"):
         function(["a"])
 
 

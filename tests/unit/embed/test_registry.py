@@ -82,7 +82,7 @@ def test_a_class_that_cannot_be_stored_is_not_registered_and_the_error_says_what
         def build_from_config(config: dict[str, Any]) -> NoConfig:
             return NoConfig()
 
-    with pytest.raises(EmbeddingFunctionError, match=r"NoConfig .* does not define get_config\(\)$"):
+    with pytest.raises(EmbeddingFunctionError, match=r"NoConfig .* without get_config\(\)\."):
         register_embedding_function(NoConfig)
 
     class NameOfInstances(Scaled):
@@ -126,7 +126,7 @@ def test_a_function_that_only_looks_like_one_is_stored_by_its_name() -> None:
         ({"client": object()}, "JSON data"),
         ({"rate": float("nan")}, "JSON data"),
         ({1: "a"}, "keys of type str"),
-        ("text", "must return a dict"),
+        ("text", r"to return a dict, got 'text' \(str\)"),
     ],
 )
 def test_a_configuration_that_is_not_json_is_an_error(config: Any, message: str) -> None:
@@ -143,7 +143,7 @@ def test_a_name_that_is_not_text_is_an_error() -> None:
         def name() -> Any:
             return 7
 
-    with pytest.raises(EmbeddingFunctionError, match="must return a str, got 7"):
+    with pytest.raises(EmbeddingFunctionError, match=r"to return a str, got 7 \(int\)"):
         describe(Numbered())
 
 
