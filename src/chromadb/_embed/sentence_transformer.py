@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from typing import Any
 
@@ -16,6 +17,15 @@ from chromadb.errors import EmbeddingFunctionError
 
 _lock = threading.Lock()
 _models: dict[str, Any] = {}
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class SentenceTransformerEmbeddingFunction(EmbeddingFunction[Documents]):
