@@ -50,8 +50,8 @@ class SettingsTable:
     chroma_api_impl: str = used(
         "chromadb.api.segment.SegmentAPI",
         "client",
-        "What `Client()` opens: `chromadb.api.segment.SegmentAPI` or `chromadb.api.rust.RustBindingsAPI` the "
-        "embedded database, `chromadb.api.fastapi.FastAPI` a connection to a server.",
+        "What clients open: `chromadb.api.segment.SegmentAPI` and `chromadb.api.rust.RustBindingsAPI` are both the "
+        "embedded database. Other values are an error in this version; those for HTTP come with the server.",
     )
     chroma_server_host: str | None = later(None, "client", "The host, or the URL, of the server.")
     chroma_server_http_port: Port | None = later(None, "client", "The port of the server.")
