@@ -1,0 +1,287 @@
+"""Searchers: what holds for every one of them, exact or not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from chromadb._index.cells import Cells, CellsBuilder
+from chromadb._index.distance import exact_distances
+from chromadb._index.flat import FlatIndex
+from chromadb._index.graph import BLOCK, Graph, sealable
+from chromadb.errors import StorageCorruptError
+
+Vectors = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+SPACES = ("l2", "ip", "cosine")
+COUNT, DIMENSION = 2000, 16
+
+
+def vectors_of(count: int, seed: int = 0, dimension: int = DIMENSION) -> Vectors:
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).normal(size=(10, dimension))
+    return (centres[rng.integers(0, 10, count)] + 0.5 * rng.normal(size=(count, dimension))).astype(np.float32)
+
+
+def built(space: str, vectors: Vectors, stop: Callable[[], bool] = lambda: False) -> Graph | None:
+    return Graph.build(space, vectors, [vectors], max_neighbors=16, ef_construction=100, stop=stop)
+
+
+def bitmap(allowed: Mask) -> NDArray[np.uint8]:
+    return np.packbits(allowed, bitorder="little")
+
+
+# --- one contract ---------------------------------------------------------------------------------
+
+
+class Searcher(Protocol):
+    """Gives candidates: about the `count` nearest entries that are allowed."""
+
+    floor: float
+    """The share of the n nearest among 2 n + 10 candidates, at least."""
+
+    def __init__(self, space: str, vectors: Vectors) -> None: ...
+
+    def candidates(self, query: Vectors, count: int, allowed: Mask) -> Any: ...
+
+
+class Flat:
+    floor = 1.0
+
+    def __init__(self, space: str, vectors: Vectors) -> None:
+        self.space = space
+        self.index = FlatIndex.build(vectors.shape[1], [vectors])
+
+    def candidates(self, query: Vectors, count: int, allowed: Mask) -> Any:
+        return self.index.search(self.space, query[np.newaxis], count, allowed)[0][0]
+
+
+class Walk:
+    """A walk without regard to the filter, wide enough for it."""
+
+    floor = 0.98
+
+    def __init__(self, space: str, vectors: Vectors) -> None:
+        graph = built(space, vectors)
+        assert graph is not None
+        self.graph = graph
+
+    def candidates(self, query: Vectors, count: int, allowed: Mask) -> Any:
+        ef = len(allowed) if not allowed.all() else max(100, count)
+        found = self.graph.nearest(query, ef).entries
+        return found[allowed[found]][:count]
+
+
+class Scan(Walk):
+    floor = 0.99
+
+    def candidates(self, query: Vectors, count: int, allowed: Mask) -> Any:
+        return self.graph.scan(query, count, None if allowed.all() else bitmap(allowed)).entries
+
+
+class Inverted:
+    """Cells with codes of one bit; four times as many candidates are asked of them."""
+
+    floor = 0.97
+
+    def __init__(self, space: str, vectors: Vectors) -> None:
+        builder = CellsBuilder(space, len(vectors), vectors)
+        builder.add(vectors[:500])
+        builder.add(vectors[500:])
+        self.cells = builder.finish()
+
+    def candidates(self, query: Vectors, count: int, allowed: Mask) -> Any:
+        in_cell = np.bincount(self.cells.cell_of[allowed], minlength=self.cells.count)
+        return self.cells.nearest(query, 4 * count, bitmap(allowed), in_cell).entries
+
+
+@pytest.fixture(
+    scope="module",
+    # Cells are by l2, and not asked where inner products decide.
+    params=[
+        (kind, space) for kind in (Flat, Walk, Scan, Inverted) for space in SPACES if (kind, space) != (Inverted, "ip")
+    ],
+    ids=lambda parameters: f"{parameters[0].__name__}-{parameters[1]}",
+)
+def searcher(request: pytest.FixtureRequest) -> tuple[Any, str]:
+    kind, space = request.param
+    return kind(space, vectors_of(COUNT)), space
+
+
+def masks() -> dict[str, Mask]:
+    rng = np.random.default_rng(1)
+    made = {f"{share:g}": rng.random(COUNT) < share for share in (0.02, 0.1, 0.5, 0.9, 0.999)}
+    return {**made, "all": np.ones(COUNT, dtype=np.bool_), "first": np.arange(COUNT) < 300}
+
+
+@pytest.mark.parametrize("name", masks())
+def test_the_nearest_are_among_the_candidates(searcher: tuple[Any, str], name: str) -> None:
+    index, space = searcher
+    vectors, allowed = vectors_of(COUNT), masks()[name]
+    if type(index) is Walk and space == "ip" and allowed.mean() < 0.3:
+        pytest.skip("short vectors are nobody's nearest by inner product, so no walk leads to them")
+    found, total = 0, 0
+    for query in vectors_of(40, 2):
+        distances = np.where(allowed, exact_distances(space, query, vectors), np.inf)
+        for n in (1, 10):
+            candidates = index.candidates(query, 2 * n + 10, allowed)
+            assert len(candidates) == len(np.unique(candidates))
+            found += int(np.sum(distances[candidates] <= np.sort(distances)[n - 1]))
+            total += n
+    assert found >= index.floor * total
+
+
+@pytest.mark.parametrize("name", masks())
+@pytest.mark.parametrize("count", [1, 30, COUNT, 5 * COUNT])
+def test_candidates_are_allowed_entries(searcher: tuple[Any, str], name: str, count: int) -> None:
+    index, _ = searcher
+    allowed = masks()[name]
+    for query in vectors_of(3, 3):
+        candidates = index.candidates(query, count, allowed)
+        assert len(candidates) == len(np.unique(candidates))
+        assert np.all((candidates >= 0) & (candidates < COUNT))
+        assert allowed[candidates].all()
+        if not isinstance(index, Walk) or isinstance(index, Scan):
+            assert len(candidates) >= min(count, int(allowed.sum()))
+
+
+def test_nothing_is_allowed(searcher: tuple[Any, str]) -> None:
+    index, _ = searcher
+    if isinstance(index, Inverted):
+        pytest.skip("the planner does not ask")
+    assert len(index.candidates(vectors_of(1)[0], 10, np.zeros(COUNT, dtype=np.bool_))) == 0
+
+
+@pytest.mark.parametrize("entry", [0, 7, 8, 9, COUNT - 1])
+def test_one_entry_is_allowed(searcher: tuple[Any, str], entry: int) -> None:
+    index, _ = searcher
+    allowed = np.arange(COUNT) == entry
+    for query in vectors_of(3, 4):
+        assert list(index.candidates(query, 10, allowed)) in ([entry], [])
+        if not isinstance(index, Walk) or isinstance(index, Scan):
+            assert list(index.candidates(query, 10, allowed)) == [entry]
+
+
+def test_many_threads_search_at_once(searcher: tuple[Any, str]) -> None:
+    index, _ = searcher
+    queries, allowed = vectors_of(20, 5), masks()["0.5"]
+    expected = [list(index.candidates(query, 30, allowed)) for query in queries]
+    results: list[Any] = []
+
+    def search() -> None:
+        results.append([list(index.candidates(query, 30, allowed)) for query in queries])
+
+    threads = [threading.Thread(target=search) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [expected] * 4
+
+
+# --- graphs alone ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_a_graph_in_a_file_gives_what_the_one_in_memory_gives(space: str, tmp_path: Path) -> None:
+    vectors = vectors_of(COUNT)
+    graph = built(space, vectors)
+    assert graph is not None
+    graph.save(str(tmp_path / "graph"))
+    opened = Graph.open(str(tmp_path / "graph"), space)
+    assert (len(opened), opened.dimension) == (COUNT, DIMENSION)
+    allowed = bitmap(masks()["0.5"])
+    for query in vectors_of(10, 6):
+        for one, other in (
+            (graph.nearest(query, 50), opened.nearest(query, 50)),
+            (graph.scan(query, 10, allowed), opened.scan(query, 10, allowed)),
+            (graph.scan(query, 10, None), opened.scan(query, 10, None)),
+        ):
+            assert one.entries.tolist() == other.entries.tolist()
+            assert one.distances.tolist() == other.distances.tolist()
+
+
+@pytest.mark.parametrize("content", [b"", b"no graph", bytes(1000), b"IHNs" + bytes(1000)])
+@pytest.mark.parametrize("kind", [Graph, Cells])
+def test_a_file_that_is_something_else(tmp_path: Path, kind: Any, content: bytes) -> None:
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(StorageCorruptError):
+        kind.open(str(tmp_path / "file"), "l2")
+    with pytest.raises(StorageCorruptError):
+        kind.open(str(tmp_path / "missing"), "l2")
+
+
+def test_a_graph_outlives_the_deletion_of_its_file(tmp_path: Path) -> None:
+    graph = built("l2", vectors_of(COUNT))
+    assert graph is not None
+    path = tmp_path / "graph"
+    graph.save(str(path))
+    opened = Graph.open(str(path), "l2")
+    path.unlink()
+    assert opened.nearest(vectors_of(COUNT)[5], 50).entries[0] == 5
+
+
+def test_a_build_stops_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def stop() -> bool:
+        asked.append(None)
+        return len(asked) == 3
+
+    assert built("l2", vectors_of(10 * BLOCK), stop) is None
+    assert len(asked) == 3
+
+
+def test_a_graph_of_a_single_vector() -> None:
+    for space in SPACES:
+        graph = built(space, vectors_of(1))
+        assert graph is not None
+        assert graph.nearest(vectors_of(1)[0], 100).entries.tolist() == [0]
+        assert graph.scan(vectors_of(1)[0], 10, None).entries.tolist() == [0]
+
+
+def test_which_vectors_a_graph_can_hold() -> None:
+    vectors = np.array([[0, 0], [1, 1], [1e-20, 0], [1e14, 0], [1e16, 0], [3e38, 3e38]], dtype=np.float32)
+    assert sealable("l2", vectors).tolist() == [True, True, True, True, False, False]
+    assert sealable("ip", vectors).tolist() == [True, True, True, True, False, False]
+    assert sealable("cosine", vectors).tolist() == [False, True, False, True, False, False]
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_the_codes_of_vectors_of_very_different_lengths_tell_them_apart(space: str) -> None:
+    rng = np.random.default_rng(7)
+    lengths = rng.choice([1e-3, 1.0, 1e3], size=(COUNT, 1))
+    vectors = (rng.normal(size=(COUNT, DIMENSION)) * lengths).astype(np.float32)
+    graph = built(space, vectors)
+    assert graph is not None
+    found, total = 0, 0
+    for query in vectors[:100]:
+        distances = exact_distances(space, query, vectors)
+        found += int(np.sum(distances[graph.scan(query, 30, None).entries] <= np.sort(distances)[9]))
+        total += 10
+    assert found >= 0.98 * total
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("kind", [Walk, Scan, Inverted])
+def test_candidates_come_with_about_their_distances_nearest_first(kind: Any, space: str) -> None:
+    if (kind, space) == (Inverted, "ip"):
+        pytest.skip("not asked")
+    vectors, query = vectors_of(COUNT), vectors_of(1, 10)[0]
+    index = kind(space, vectors)
+    if kind is Inverted:
+        every = np.ones(COUNT, dtype=np.bool_)
+        found = index.cells.nearest(query, 50, bitmap(every), np.bincount(index.cells.cell_of))
+    else:
+        found = index.graph.nearest(query, 50) if kind is Walk else index.graph.scan(query, 50, None)
+    true = exact_distances(space, query, vectors[found.entries])
+    assert np.all(np.diff(found.distances) >= 0)
+    error = 0.5 if kind is Inverted else 0.05
+    assert np.abs(found.distances - true).max() <= error * np.abs(true).max()

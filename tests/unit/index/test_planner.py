@@ -1,0 +1,213 @@
+"""The planner: every row of its table is reached, by the estimates it states."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from chromadb._index import planner
+from chromadb._index.choice import Allowed
+from chromadb._index.faiss import Candidates
+from chromadb._index.planner import cells_cost, depth, nearest, scan_cost, walk_cost
+from chromadb._index.segment import Recipe
+
+Entries = NDArray[np.int64]
+
+
+class Recorder:
+    """A graph and cells that note how they are asked, and answer from a list of entries, nearest first.
+
+    Args:
+        order: the entries.
+        noise: standard deviation of the error of codes; the true distance of an entry is its number.
+        fail: ways that find nothing.
+    """
+
+    def __init__(self, order: Entries, noise: float, fail: tuple[str, ...]) -> None:
+        self.order = order
+        self.codes = order + noise * np.random.default_rng(1).normal(size=len(order))
+        self.fail = fail
+        self.calls: list[tuple[str, int]] = []
+
+    def nearest(self, query: Any, count: int, *more: Any) -> Candidates:
+        if not more:
+            return self._answer("walk", count, np.ones(len(self.order), dtype=np.bool_))
+        bitmap, in_cell = more
+        mask = np.unpackbits(bitmap, count=len(self.order), bitorder="little").astype(np.bool_)
+        assert in_cell.sum() == mask.sum()
+        return self._answer("cells", count, mask)
+
+    def scan(self, query: Any, count: int, bitmap: Any) -> Candidates:
+        mask = np.ones(len(self.order), dtype=np.bool_)
+        if bitmap is not None:
+            mask = np.unpackbits(bitmap, count=len(self.order), bitorder="little").astype(np.bool_)
+        return self._answer("scan", count, mask)
+
+    def _answer(self, way: str, count: int, mask: Any) -> Candidates:
+        self.calls.append((way, count))
+        allowed = np.flatnonzero(mask)
+        entries = allowed[np.argsort(self.codes[allowed], kind="stable")][: 0 if way in self.fail else count]
+        return Candidates(entries, self.codes[entries])
+
+
+class Segment:
+    def __init__(self, order: Entries, noise: float, fail: tuple[str, ...], space: str) -> None:
+        self.graph = self.cells = Recorder(order, noise, fail)
+        self.recipe = Recipe(space, 16, 100)
+
+
+def ask(
+    entries: int,
+    allowed: Any,
+    n: int = 10,
+    dimension: int = 384,
+    ef_search: int = 100,
+    fail: tuple[str, ...] = (),
+    space: str = "l2",
+    noise: float = 0.0,
+) -> tuple[list[tuple[str, int]], Entries]:
+    """Return which ways were taken, and what came of them, nearest first; entries are ordered by their distance."""
+    mask = np.zeros(entries, dtype=np.bool_)
+    mask[allowed] = True
+    segment: Any = Segment(np.arange(entries), noise, fail, space)
+    cell_of = (np.arange(entries) % 50).astype(np.int32)
+    query = np.zeros(dimension, dtype=np.float32)
+    found, distances = nearest(
+        segment, query, n, ef_search, Allowed(mask, cell_of, 50), lambda some: some.astype(np.float64)
+    )
+    assert distances.tolist() == found.tolist()
+    assert len(found) == len(np.unique(found))
+    assert mask[found].all()
+    assert len(found) >= min(n, int(mask.sum()))
+    return segment.graph.calls, np.sort(found)
+
+
+def random(entries: int, count: int) -> Any:
+    return np.random.default_rng(0).permutation(entries)[:count]
+
+
+EVERY = slice(None)
+
+
+@pytest.mark.parametrize("count", [0, 1, 29, 30])
+def test_few_allowed_entries_are_all_compared(count: int) -> None:
+    allowed = random(100_000, count)
+    calls, found = ask(100_000, allowed)
+    assert calls == []
+    assert found.tolist() == sorted(allowed.tolist())
+
+
+@pytest.mark.parametrize("entries", [1, 30])
+def test_a_small_segment_is_compared_as_a_whole(entries: int) -> None:
+    calls, found = ask(entries, EVERY)
+    assert (calls, found.tolist()) == ([], list(range(entries)))
+
+
+def test_as_many_wanted_as_there_are() -> None:
+    calls, found = ask(50_000, EVERY, n=50_000)
+    assert (calls, len(found)) == ([], 50_000)
+
+
+def test_without_a_filter_the_graph_is_walked() -> None:
+    calls, found = ask(100_000, EVERY)
+    assert (calls, found.tolist()) == ([("walk", 100)], list(range(30)))
+
+
+def test_a_mild_filter_is_applied_to_a_wider_walk() -> None:
+    allowed = random(100_000, 30_000)
+    calls, found = ask(100_000, allowed)
+    assert calls == [("walk", int(1.3 * 30 / 0.3))]
+    assert found.tolist() == sorted(allowed.tolist())[:30]
+
+
+def test_the_effort_asked_for_is_the_least() -> None:
+    for ef in (200, 500, 700, 1500):
+        assert ask(100_000, EVERY, ef_search=ef)[0] == [("walk", ef)]
+        assert ask(100_000, random(100_000, 90_000), ef_search=ef)[0] == [("walk", ef)]
+    assert ask(100_000, random(100_000, 30_000), ef_search=1)[0] == [("walk", 130)]
+
+
+def test_few_allowed_entries_are_scanned() -> None:
+    calls, found = ask(100_000, random(100_000, 1000))
+    assert [way for way, _ in calls] == ["scan"]
+    assert len(found) == 30
+
+
+def test_a_short_segment_is_scanned() -> None:
+    assert [way for way, _ in ask(500, EVERY, dimension=8)[0]] == ["scan"]
+
+
+def test_a_filter_that_goes_with_the_vectors_leads_from_the_walk_to_the_cells() -> None:
+    calls, found = ask(100_000, slice(60_000, None))
+    assert [way for way, _ in calls] == ["walk", "cells"]
+    assert found[:30].tolist() == list(range(60_000, 60_030))
+    assert calls[1][1] >= 60
+
+
+def test_a_filter_that_goes_with_few_vectors_leads_from_the_walk_to_a_scan() -> None:
+    calls, found = ask(9000, slice(1000, None))
+    assert [way for way, _ in calls] == ["walk", "scan"]
+    assert found.tolist() == list(range(1000, 1030))
+
+
+def test_cells_are_not_asked_by_inner_product() -> None:
+    """They are by l2."""
+    for allowed in (EVERY, slice(60_000, None), random(100_000, 50_000), random(100_000, 1000)):
+        for n in (10, 5000):
+            assert "cells" not in [way for way, _ in ask(100_000, allowed, n=n, space="ip")[0]]
+
+
+@pytest.mark.parametrize("noise", [1.0, 10.0, 50.0])
+@pytest.mark.parametrize("allowed", [slice(None), slice(60_000, None), slice(0, 1000)])
+def test_candidates_are_compared_as_far_as_their_codes_leave_a_doubt(noise: float, allowed: Any) -> None:
+    _, found = ask(100_000, allowed, noise=noise)
+    first = allowed.start or 0
+    assert len(np.intersect1d(found, np.arange(first, first + 10))) >= (10 if noise < 10 else 9)
+    # Exact codes leave none.
+    assert len(ask(100_000, allowed)[1]) == depth(10)
+
+
+@pytest.mark.parametrize("count", [31, 1000, 30_000, 100_000])
+def test_codes_that_fail_on_a_query_lead_to_an_exact_comparison(count: int) -> None:
+    calls, found = ask(100_000, slice(0, count), fail=("walk", "cells", "scan"))
+    assert calls[-1][0] == "scan"
+    assert len(found) == count
+
+
+def test_a_large_number_of_results_is_not_taken_from_a_walk() -> None:
+    calls, found = ask(100_000, EVERY, n=20_000)
+    assert calls[0][0] != "walk"
+    assert len(found) >= 20_000
+
+
+def test_every_case_gives_enough() -> None:
+    """`ask` asserts what holds everywhere."""
+    for entries in (31, 500, 5000, 60_000):
+        for share in (0.001, 0.02, 0.3, 0.7, 0.999, 1.0):
+            for allowed in (random(entries, int(share * entries)), slice(entries - int(share * entries), None)):
+                for n in (1, 10, 1000):
+                    for dimension in (2, 384):
+                        ask(entries, allowed, n, dimension)
+
+
+def test_costs_grow_with_the_work() -> None:
+    counts = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000]
+    for small, large in pairwise(counts):
+        assert walk_cost(small) < walk_cost(large)
+        assert cells_cost(small, 384) <= cells_cost(large, 384)
+        for dimension, longer in ((8, 64), (384, 1536)):
+            assert scan_cost(small, small, dimension) < scan_cost(large, small, dimension)
+            assert scan_cost(large, small, dimension) < scan_cost(large, large, dimension)
+            assert scan_cost(large, small, dimension) < scan_cost(large, small, longer)
+            assert cells_cost(small, dimension) < cells_cost(small, longer)
+    assert cells_cost(planner.ENOUGH, 384) == cells_cost(10**9, 384)
+
+
+def test_more_candidates_are_taken_than_wanted() -> None:
+    depths = [depth(n) for n in (1, 2, 10, 100, 10**6)]
+    assert depths == sorted(depths)
+    assert all(taken > n for taken, n in zip(depths, (1, 2, 10, 100, 10**6), strict=True))
