@@ -6,6 +6,7 @@ import copy
 import re
 import shutil
 import tempfile
+import time
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import chromadb
 from chromadb._model.operations import Check
+from chromadb._storage.local import builder, sealing
 
 PROFILE = settings(
     max_examples=200,
@@ -367,6 +369,88 @@ class PersistentCollectionMachine(CollectionMachine):
         shutil.rmtree(self.directory)
 
 
+class SealedCollectionMachine(CollectionMachine):
+    """One collection of which a few records are enough for a graph, which is built whenever there is time."""
+
+    SEAL_FROM = 20
+
+    def connect(self) -> Any:
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(sealing, "SEAL_FROM", self.SEAL_FROM)
+        self.patch.setattr(builder, "QUIET", 0.0)
+        return super().connect()
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.patch.undo()
+
+    @rule(data=st.data(), first=st.integers(0, 60), count=st.integers(1, 40), settle=st.booleans())
+    def upsert_many(self, data: Any, first: int, count: int, settle: bool) -> None:
+        """Enough for a segment; with `settle` it is waited for, else the next steps run beside the build."""
+        seed = data.draw(st.integers(0, 2**16))
+        ids = [f"many {number}" for number in range(first, first + count)]
+        # Whole numbers, so that there are duplicates and zero vectors.
+        drawn = np.random.default_rng(seed).integers(-3, 4, size=(count, DIMENSION)).astype(float).tolist()
+        columns = {"embeddings": drawn, "metadatas": [{"k": number % 3} for number in range(count)]}
+        self.collection.upsert(ids=ids, **columns)
+        self.apply(ids, columns, existing=True, new=True)
+        if settle:
+            self.settle()
+
+    @rule(first=st.integers(0, 60), count=st.integers(1, 60), settle=st.booleans())
+    def delete_many(self, first: int, count: int, settle: bool) -> None:
+        ids = [f"many {number}" for number in range(first, first + count)]
+        self.collection.delete(ids=ids)
+        for id in ids:
+            self.records.pop(id, None)
+        if settle:
+            self.settle()
+
+    @rule(space=st.sampled_from(["l2", "ip", "cosine"]), max_neighbors=st.sampled_from([8, 16]))
+    def configure(self, space: str, max_neighbors: int) -> None:
+        self.collection.modify(configuration={"hnsw": {"space": space, "max_neighbors": max_neighbors}})
+        self.space = space
+
+    def settle(self) -> None:
+        deadline = time.monotonic() + 10
+        while self.collection.get_indexing_status().num_unindexed_ops:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+
+    @rule(
+        queries=st.lists(vectors, min_size=1, max_size=3),
+        n=st.integers(1, 80),
+        ids=st.none() | some_ids,
+        filter=filters,
+    )
+    def query(self, queries: list[list[float]], n: int, ids: list[str] | None, filter: dict[str, Any]) -> None:
+        candidates = self.matching(ids, **filter)
+        for exact in (False, True):
+            found = self.collection.query(
+                query_embeddings=queries,
+                n_results=n,
+                ids=ids,
+                include=["distances", "embeddings"],
+                exact=exact,
+                **filter,
+            )
+            for row, query in enumerate(queries):
+                true = {id: self.distance(query, self.records[id]["vector"]) for id in candidates}
+                given = found["ids"][row]
+                assert len(given) == len(set(given)) == min(n, len(candidates))
+                assert set(given) <= set(candidates)
+                distances = [true[id] for id in given]
+                np.testing.assert_allclose(found["distances"][row], distances, rtol=1e-6, atol=1e-6)
+                assert np.asarray(found["embeddings"][row]).tolist() == [self.records[id]["vector"] for id in given]
+                assert np.all(np.diff(distances) >= -1e-12)
+                if exact:
+                    nearest = sorted(true.values())[:n]
+                    np.testing.assert_allclose(distances, nearest, rtol=1e-9, atol=1e-9)
+                    assert self.space == "cosine" or given == sorted(candidates, key=lambda id: true[id])[:n]
+
+
+TestSealedCollection = SealedCollectionMachine.TestCase
+TestSealedCollection.settings = settings(PROFILE, max_examples=60, phases=[Phase.generate])
 TestEphemeralCollection = CollectionMachine.TestCase
 TestEphemeralCollection.settings = PROFILE
 TestPersistentCollection = PersistentCollectionMachine.TestCase

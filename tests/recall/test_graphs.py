@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import numpy as np
@@ -118,6 +118,8 @@ def in_background(monkeypatch: pytest.MonkeyPatch) -> None:
 class Place:
     """A collection that is built when one says so."""
 
+    made: ClassVar[list[Place]] = []
+
     def __init__(self, space: str, path: Path | None = None) -> None:
         self.space = space
         self.path = path
@@ -125,6 +127,7 @@ class Place:
         configuration = Configuration(HnswConfiguration(space=space))
         info = CollectionInfo(uuid4(), "recall", "default_tenant", "default_database", configuration)
         self.address = self.backend.create_collection(info, get_or_create=False).address
+        self.made.append(self)
 
     def reopen(self) -> None:
         self.backend.close()
@@ -156,6 +159,22 @@ class Place:
         return [([int(id) for id in answer.ids], answer.distances) for answer in answers]
 
 
+@pytest.fixture(autouse=True)
+def closed_afterwards(sealed_first: None) -> Iterator[None]:
+    """Close what a test has opened."""
+    before = len(Place.made)
+    yield
+    while len(Place.made) > before:
+        Place.made.pop().backend.close()
+
+
+@pytest.fixture
+def sealed_first(request: pytest.FixtureRequest) -> None:
+    """Make what a module shares before what a test opens is counted."""
+    if "sealed" in request.fixturenames:
+        request.getfixturevalue("sealed")
+
+
 @dataclass(frozen=True)
 class Sealed:
     place: Place
@@ -167,8 +186,8 @@ class Sealed:
 
 @pytest.fixture(
     scope="module",
-    params=[(space, *data) for data in (("uniform", 8), ("clustered", 64), ("uniform", 384)) for space in SPACES]
-    + [("l2", "clustered", 8), ("ip", "clustered", 384), ("cosine", "uniform", 64)],
+    params=[(space, *data) for data in (("uniform", 8), ("clustered", 64)) for space in SPACES]
+    + [("l2", "clustered", 8), ("l2", "uniform", 384), ("ip", "clustered", 384), ("cosine", "clustered", 384)],
     ids=lambda parameters: "-".join(map(str, parameters)),
 )
 def sealed(request: pytest.FixtureRequest) -> Iterator[Sealed]:
