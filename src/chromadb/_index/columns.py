@@ -1,12 +1,12 @@
 """Columns of metadata values, for filters.
 
 A column is dictionary-encoded: a code per place, and the distinct values. A filter is asked once per distinct value,
-by the reference in ``_model.match``, and the answers are looked up for all places at once.
+and the answers are looked up for all places at once. They are those of the reference in ``_model.match``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -18,63 +18,111 @@ from chromadb._model.where import COMPLEMENTS, Compare, identity
 
 Mask = NDArray[np.bool_]
 
+_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "$gt": np.greater,
+    "$gte": np.greater_equal,
+    "$lt": np.less,
+    "$lte": np.less_equal,
+}
+
+EXACT = 2**53
+"""Ints up to this are the same as floats."""
+
+
+class Dictionary:
+    """The distinct values of a column, numbered. Code 0 stands for a missing key.
+
+    Values are only ever added, by one thread at a time; so columns can share it, and read it while it grows.
+    """
+
+    def __init__(self) -> None:
+        self.values: list[Any] = [None]
+        self._code_of: dict[Any, int] = {identity(None): 0}
+        # The values as numbers: NaN, which compares with nothing, for what is none, or too large an int.
+        self._numbers = GrowingArray(np.array([np.nan]))
+        self._large: list[int] = []
+
+    def find(self, value: Any) -> int:
+        """Return the code of a value that filters compare, -1 if it has none."""
+        return self._code_of.get(identity(value), -1)
+
+    def encode(self, values: Iterable[Any]) -> NDArray[np.int32]:
+        """Return codes, giving new ones to new values."""
+        first = len(self.values)
+        codes = np.fromiter((self._code(value) for value in values), dtype=np.int32)
+        added = self.values[first:]
+        self._numbers = self._numbers.append(np.array([_number(value) for value in added], dtype=np.float64))
+        self._large += [code for code, value in enumerate(added, first) if type(value) is int and abs(value) > EXACT]
+        return codes
+
+    def answers(self, compare: Compare) -> Mask:
+        """Return for each code whether its value passes a comparison."""
+        operand = compare.operand
+        if compare.operator in _COMPARISONS and isinstance(operand, (int, float)) and abs(operand) <= EXACT:
+            numbers, large = self._numbers.values, self._large[:]
+            passing: Mask = _COMPARISONS[compare.operator](numbers, operand)
+            inside = [code for code in large if code < len(passing)]
+            test = value_test(compare)
+            passing[inside] = [test(self.values[code]) for code in inside]
+            return passing
+        test, count = value_test(compare), len(self._numbers)
+        if isinstance(operand, tuple):
+            passing = np.zeros(count, dtype=np.bool_)
+            found = (self.find(item) for item in operand)
+            passing[[code for code in found if 0 <= code < count]] = True
+            return passing
+        return np.fromiter((test(value) for value in self.values[:count]), dtype=np.bool_, count=count)
+
+    def _code(self, value: Any) -> int:
+        key = ("list", tuple(identity(item) for item in value)) if isinstance(value, list) else identity(value)
+        code = self._code_of.get(key)
+        if code is None:
+            code = len(self.values)
+            self.values.append(value)
+            self._code_of[key] = code
+        return code
+
+
+def _number(value: Any) -> float:
+    return float(value) if type(value) is float or (type(value) is int and abs(value) <= EXACT) else np.nan
+
 
 class Column:
     """The values of one metadata key by place; None where a record does not have the key. Immutable."""
 
     def __init__(self, values: Iterable[Any] = ()) -> None:
-        # Shared by the whole line of successors: codes are only ever added. Code 0 stands for a missing key.
-        self._distinct: list[Any] = [None]
-        self._code_of: dict[Any, int] = {identity(None): 0}
-        self._codes = GrowingArray(self._encode(values))
+        self._dictionary = Dictionary()
+        self._codes = GrowingArray(self._dictionary.encode(values))
 
     def __len__(self) -> int:
         return len(self._codes)
 
     def append(self, values: Iterable[Any]) -> Column:
         """Return a column with `values` at the end."""
-        return self._successor(self._codes.append(self._encode(values)))
+        return self._with(self._codes.append(self._dictionary.encode(values)))
 
     def replace(self, places: NDArray[np.intp], values: Iterable[Any]) -> Column:
         """Return a column with `values` at `places`."""
-        return self._successor(self._codes.replace(places, self._encode(values)))
+        return self._with(self._codes.replace(places, self._dictionary.encode(values)))
 
     def keep(self, places: NDArray[np.intp]) -> Column:
-        """Return a column of the values at `places` alone."""
-        return self._successor(GrowingArray(self._codes.values[places]))
+        """Return a column of the values at `places` alone; values that only others had are forgotten."""
+        used, codes = np.unique(self._codes.values[places], return_inverse=True)
+        column = Column()
+        renumbered = column._dictionary.encode([self._dictionary.values[code] for code in used.tolist()])
+        column._codes = GrowingArray(renumbered[codes])
+        return column
 
     def matching(self, compare: Compare) -> Mask:
         """Return which places match, shape (len,)."""
-        operator, operand = compare.operator, compare.operand
-        if operator in COMPLEMENTS:
-            return ~self.matching(Compare(compare.key, COMPLEMENTS[operator], operand))
+        if compare.operator in COMPLEMENTS:
+            return ~self.matching(Compare(compare.key, COMPLEMENTS[compare.operator], compare.operand))
         codes = self._codes.values
-        if operator == "$eq":
-            # An operand is a tuple for $in and $nin only.
-            return np.equal(codes, self._code_of.get(identity(operand), -1))  # type: ignore[arg-type]
-        distinct = self._distinct[:]
-        if isinstance(operand, tuple):
-            wanted = [self._code_of.get(identity(item), -1) for item in operand]
-            answers = np.zeros(len(distinct), dtype=np.bool_)
-            answers[[code for code in wanted if 0 <= code < len(distinct)]] = True
-        else:
-            test = value_test(compare)
-            answers = np.fromiter((test(value) for value in distinct), dtype=np.bool_, count=len(distinct))
-        return answers[codes]
+        if compare.operator == "$eq":
+            return np.equal(codes, self._dictionary.find(compare.operand))
+        return self._dictionary.answers(compare)[codes]
 
-    def _successor(self, codes: GrowingArray[np.int32]) -> Column:
+    def _with(self, codes: GrowingArray[np.int32]) -> Column:
         column = Column.__new__(Column)
-        column._distinct, column._code_of, column._codes = self._distinct, self._code_of, codes
+        column._dictionary, column._codes = self._dictionary, codes
         return column
-
-    def _encode(self, values: Iterable[Any]) -> NDArray[np.int32]:
-        return np.fromiter((self._code(value) for value in values), dtype=np.int32)
-
-    def _code(self, value: Any) -> int:
-        key = ("list", tuple(identity(item) for item in value)) if isinstance(value, list) else identity(value)
-        code = self._code_of.get(key)
-        if code is None:
-            code = len(self._distinct)
-            self._distinct.append(value)
-            self._code_of[key] = code
-        return code

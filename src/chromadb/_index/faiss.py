@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,23 @@ def faiss_here() -> Any:
     return faiss
 
 
-def valid(found: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Leave out the -1 that faiss pads with."""
-    return found[found >= 0]
+class Candidates(NamedTuple):
+    """Entries that may be among the nearest, nearest first, and their distances as codes tell them."""
+
+    entries: NDArray[np.int64]
+    distances: NDArray[np.float32]
+
+
+def candidates_of(space: str, found: NDArray[np.int64], scores: NDArray[np.float32]) -> Candidates:
+    """Return what a search of scaled vectors found, without the -1 that faiss pads with."""
+    valid = found >= 0
+    scores = scores[valid]
+    if space == "cosine":
+        # Of unit vectors: |a - b|^2 = 2 (1 - a b).
+        scores = scores / np.float32(2)
+    elif space == "ip":
+        scores = np.float32(1) - scores
+    return Candidates(found[valid], scores)
 
 
 def scaled(space: str, vectors: Matrix) -> Matrix:

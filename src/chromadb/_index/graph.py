@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._index.distance import Matrix
-from chromadb._index.faiss import faiss_here, scaled, valid
+from chromadb._index.faiss import Candidates, candidates_of, faiss_here, scaled
 from chromadb.errors import StorageCorruptError
 
 Entries = NDArray[np.int64]
 """Numbers of vectors in a graph, in the order in which they were added."""
+
+HALF_PRECISION = 60_000.0
+"""Numbers up to this are kept in half precision."""
 
 TRIAL, TRIAL_QUERIES, TRIAL_RECALL = 4000, 100, 0.98
 """On how many vectors codes are tried, with how many of them as queries, and what share of neighbours must be found."""
@@ -71,11 +74,8 @@ class Graph:
             ef_construction: how many candidates are looked at for each new vector's neighbours.
             stop: asked after every `BLOCK` vectors.
         """
-        faiss = faiss_here()
-        metric = faiss.METRIC_INNER_PRODUCT if space == "ip" else faiss.METRIC_L2
-        index = faiss.IndexHNSWSQ(sample.shape[1], _code(space, sample, metric), max_neighbors, metric)
+        index = _empty_graph(space, sample, max_neighbors)
         index.hnsw.efConstruction = ef_construction
-        index.train(scaled(space, sample))
         for block in blocks:
             for start in range(0, len(block), BLOCK):
                 if stop():
@@ -99,19 +99,19 @@ class Graph:
             index = faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             raise StorageCorruptError(f"{path} is not a graph: {error}") from None
-        if not isinstance(index, faiss.IndexHNSWSQ):
+        if not isinstance(index, (faiss.IndexHNSWSQ, faiss.IndexHNSWFlat)):
             raise StorageCorruptError(f"{path} is not a graph but {type(index).__name__}.")
         return cls(index, space)
 
-    def nearest(self, query: Matrix, count: int, ef: int) -> Entries:
-        """Return about the `count` nearest entries, nearest first, looking at `ef` candidates."""
+    def nearest(self, query: Matrix, ef: int) -> Candidates:
+        """Return about the `ef` nearest entries, by a walk that looks at so many candidates."""
         faiss = faiss_here()
-        parameters = faiss.SearchParametersHNSW(efSearch=max(ef, count))
-        _, found = self._index.search(scaled(self._space, query[np.newaxis]), count, params=parameters)
-        return valid(found[0])
+        parameters = faiss.SearchParametersHNSW(efSearch=ef)
+        scores, found = self._index.search(scaled(self._space, query[np.newaxis]), ef, params=parameters)
+        return candidates_of(self._space, found[0], scores[0])
 
-    def scan(self, query: Matrix, count: int, bitmap: NDArray[np.uint8] | None) -> Entries:
-        """Return the `count` nearest entries by their codes, nearest first.
+    def scan(self, query: Matrix, count: int, bitmap: NDArray[np.uint8] | None) -> Candidates:
+        """Return the `count` nearest entries by their codes, of all that are allowed.
 
         Args:
             query: shape (d,).
@@ -125,30 +125,36 @@ class Graph:
             selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
             parameters = faiss.SearchParameters(sel=selector)
         codes = faiss.downcast_index(self._index.storage)
-        _, found = codes.search(scaled(self._space, query[np.newaxis]), min(count, len(self)), params=parameters)
-        return valid(found[0])
+        scores, found = codes.search(scaled(self._space, query[np.newaxis]), min(count, len(self)), params=parameters)
+        return candidates_of(self._space, found[0], scores[0])
 
 
-def _code(space: str, sample: Matrix, metric: int) -> int:
-    """Return the shortest code that tells near vectors apart, by trying them on a sample.
+def _empty_graph(space: str, sample: Matrix, max_neighbors: int) -> Any:
+    """Return a graph with the shortest codes that tell near vectors apart, found by trying them on a sample.
 
     Codes of 8 bits divide the range of each dimension evenly: one vector of a thousand times the length leaves all
-    others with the same code. Half precision follows the scale of each number.
+    others with the same code. Half precision follows the scale of each number, up to 65,504; beyond, float32 is left.
     """
     faiss = faiss_here()
-    points = scaled(space, sample[:: max(1, len(sample) // TRIAL)][:TRIAL])
+    metric = faiss.METRIC_INNER_PRODUCT if space == "ip" else faiss.METRIC_L2
+    vectors = scaled(space, sample)
+    points = vectors[:: max(1, len(vectors) // TRIAL)][:TRIAL]
     queries = points[:: max(1, len(points) // TRIAL_QUERIES)][:TRIAL_QUERIES]
     exact = faiss.IndexFlat(points.shape[1], metric)
     exact.add(points)
     true, _ = exact.search(queries, min(10, len(points)))
     for code in (faiss.ScalarQuantizer.QT_8bit, faiss.ScalarQuantizer.QT_fp16):
+        if code == faiss.ScalarQuantizer.QT_fp16 and float(np.abs(vectors).max()) > HALF_PRECISION:
+            continue
         trial = faiss.IndexScalarQuantizer(points.shape[1], code, metric)
-        trial.train(scaled(space, sample))
+        trial.train(vectors)
         trial.add(points)
         _, found = trial.search(queries, min(30, len(points)))
         if _share_found(points, queries, found, true[:, -1], metric == faiss.METRIC_INNER_PRODUCT) >= TRIAL_RECALL:
-            return int(code)
-    return int(faiss.ScalarQuantizer.QT_fp16)
+            index = faiss.IndexHNSWSQ(points.shape[1], code, max_neighbors, metric)
+            index.train(vectors)
+            return index
+    return faiss.IndexHNSWFlat(points.shape[1], max_neighbors, metric)
 
 
 def _share_found(points: Matrix, queries: Matrix, found: Entries, bounds: Matrix, products: bool) -> float:

@@ -7,13 +7,13 @@ taken than wanted, ``depth(n)``, and then compared by the vectors themselves.
 case                          way                                      why
 ============================  =======================================  =============================================
 a <= depth, or `exact`        compare every allowed vector itself      nothing is cheaper, and it is exact
-walk is estimated cheapest    walk the graph without regard to the     what is allowed among the ef nearest is
-                              filter, ef = 1.3 depth m / a, and keep   nearest among all that is allowed: no loss,
+a walk is estimated cheaper   walk the graph without regard to the     what is allowed among the ef nearest is
+than a scan                   filter, ef = 1.3 depth m / a, and keep   nearest among all that is allowed: no loss,
                               what is allowed                          unlike a walk that heeds the filter
-scan is estimated cheapest    compare the codes of all that is         few are allowed
-                              allowed, 8 bits a dimension
-otherwise, or if a walk       compare the codes of what is allowed     the filter goes with the vectors, and what it
-found too few                 in the nearest cells that hold any,      allows is far away from the query
+a scan is estimated cheaper   compare the codes of all that is         few are allowed
+than cells                    allowed, 8 bits a dimension
+otherwise: the walk is too    compare the codes of what is allowed     the filter goes with the vectors, and what it
+dear, or found too few        in the nearest cells that hold any,      allows is far away from the query
                               1 bit a dimension, and take more
 ============================  =======================================  =============================================
 
@@ -24,18 +24,31 @@ for each code compared, of which there are at most ``cells.ENOUGH``. Those of co
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import NDArray
 
 from chromadb._index.cells import ENOUGH
 from chromadb._index.choice import Allowed
 from chromadb._index.distance import Matrix
+from chromadb._index.faiss import Candidates
 from chromadb._index.graph import Entries
 from chromadb._index.segment import Segment
 
+Distances = NDArray[np.float64]
+
 MARGIN = 1.3
 
-CELLS_DEPTH = 4
-"""Codes of one bit are coarser: so many times the candidates are compared by their vectors."""
+CELLS_DEPTH, SCAN_DEPTH = 16, 16
+"""So many times the depth is taken from codes, to be compared as far as it is needed."""
+
+FURTHER = 4
+"""By how much the number of vectors compared grows where the error of the codes leaves a doubt."""
+
+SURE = 3.0
+"""How many standard deviations of the error of codes are allowed for."""
 
 
 def depth(n: int) -> int:
@@ -43,8 +56,13 @@ def depth(n: int) -> int:
     return 2 * n + 10
 
 
-def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed: Allowed) -> Entries:
-    """Return entries among which the `n` nearest that are allowed are likely to be.
+def nearest(
+    segment: Segment, query: Matrix, n: int, ef_search: int, allowed: Allowed, measure: Callable[[Entries], Distances]
+) -> tuple[Entries, Distances]:
+    """Return entries among which the `n` nearest that are allowed are likely to be, and their true distances.
+
+    Candidates are compared `depth` at a time at first. What their true distances tell of the error of the codes decides
+    whether the candidates behind them could be nearer, and have to be compared too.
 
     Args:
         segment: what to search.
@@ -52,26 +70,50 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
         n: how many results are wanted.
         ef_search: at least so many candidates are looked at in the graph.
         allowed: which entries may be returned.
+        measure: gives the true distances of entries.
     """
+    if allowed.count <= depth(n):
+        entries = np.flatnonzero(allowed.entries)
+        return entries, measure(entries)
+    entries, codes = candidates(segment, query, n, ef_search, allowed)
+    if len(entries) < min(n, allowed.count):
+        # Codes can fail on a query of another scale than the vectors; the vectors themselves do not.
+        entries = np.flatnonzero(allowed.entries)
+        return entries, measure(entries)
+    taken = min(depth(n), len(entries))
+    distances = measure(entries[:taken])
+    while taken < len(entries):
+        errors = codes[:taken] - distances
+        # Candidates were picked for low codes, so a negative mean says nothing of those to come.
+        error = SURE * float(np.std(errors)) + max(0.0, float(np.mean(errors)))
+        if taken >= n and float(codes[taken]) - error > np.partition(distances, n - 1)[n - 1]:
+            break
+        more = entries[taken : FURTHER * taken]
+        distances = np.concatenate([distances, measure(more)])
+        taken += len(more)
+    return entries[:taken], distances
+
+
+def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed: Allowed) -> Candidates:
+    """Return entries that are near by their codes, by the way that the rule says; arguments as for `nearest`."""
     wanted, count, entries = depth(n), allowed.count, len(allowed)
-    if count <= wanted:
-        return np.flatnonzero(allowed.entries)
     ef = max(ef_search, int(MARGIN * wanted * entries / count))
     scan = scan_cost(entries, count, len(query))
-    cells = cells_cost(count, len(query))
-    if walk_cost(ef) <= min(scan, cells):
-        found = segment.graph.nearest(query, wanted if allowed.all else ef, ef)
+    # Cells are by l2: of little use where long vectors are near wherever they are.
+    cells = math.inf if segment.recipe.space == "ip" else cells_cost(count, len(query))
+    if walk_cost(ef) <= scan:
+        found = segment.graph.nearest(query, ef)
         if not allowed.all:
-            found = found[allowed.entries[found]]
-        if len(found) >= wanted:
-            return found[:wanted]
+            inside = allowed.entries[found.entries]
+            found = Candidates(found.entries[inside], found.distances[inside])
+        if len(found.entries) >= wanted:
+            return found
+    bitmap = None if allowed.all else allowed.bitmap
     if cells < scan:
         found = segment.cells.nearest(query, CELLS_DEPTH * wanted, allowed.bitmap, allowed.in_cell)
-        if len(found) >= wanted:
+        if len(found.entries) >= wanted:
             return found
-    found = segment.graph.scan(query, wanted, None if allowed.all else allowed.bitmap)
-    # Codes can fail on a query of another scale than the vectors; the vectors themselves do not.
-    return found if len(found) >= wanted else np.flatnonzero(allowed.entries)
+    return segment.graph.scan(query, SCAN_DEPTH * wanted, bitmap)
 
 
 def walk_cost(ef: int) -> float:

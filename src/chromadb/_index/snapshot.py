@@ -81,6 +81,7 @@ class Snapshot:
         *,
         added: Labels,
         updated: Labels,
+        moved: Labels,
         deleted: Labels,
         vectors: Sequence[Matrix] | None,
         metadatas: Sequence[Mapping[str, Any] | None] | None,
@@ -92,15 +93,16 @@ class Snapshot:
             next_label: greater than every label.
             added: new labels, ascending.
             updated: labels that are here and changed, ascending.
+            moved: those of `updated` whose vectors changed, ascending.
             deleted: labels that are gone; those that never were here are ignored.
-            vectors: those of `added`, then those of `updated`; None if this snapshot has no vectors.
+            vectors: those of `added`, then those of `moved`; None if this snapshot has no vectors.
             metadatas: of `added` and then of `updated`; None if this snapshot has no columns.
         """
         places = np.searchsorted(self.labels.values, updated)
         gone = self.places_of(deleted)
         index, columns = self.vectors, dict(self.columns)
         if index is not None and vectors is not None:
-            index = index.advance(len(self), vectors[0], places, vectors[1])
+            index = index.advance(len(self), vectors[0], np.searchsorted(self.labels.values, moved), vectors[1])
         if metadatas is not None:
             for key, column in columns.items():
                 values = [(metadata or {}).get(key) for metadata in metadatas]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._index.arrays import GrowingArray
-from chromadb._index.choice import Allowed, Choice
+from chromadb._index.choice import Allowed, Choice, Mask
 from chromadb._index.distance import Matrix, exact_distances, squared_norms, well_scaled
 from chromadb._index.flat import FlatIndex
-from chromadb._index.planner import candidates
+from chromadb._index.planner import nearest
 from chromadb._index.segment import Segment
 
 Places = NDArray[np.intp]
@@ -77,20 +78,24 @@ class Vectors:
             tuple(replace(sealed, places=renumbered[sealed.places]) for sealed in self.sealed),
         )
 
-    def seal(self, segment: Segment, places: Places) -> Vectors:
-        """Return the vectors with a further segment; `places` as in Sealed, free of places sealed elsewhere."""
+    def seal(self, segment: Segment, places: Places, alive: Mask) -> Vectors:
+        """Return the vectors with a further segment.
+
+        Args:
+            segment: what is to hold vectors from now on.
+            places: of its entries, as in Sealed.
+            alive: by place; a segment that holds nothing alive any more is let go.
+        """
         covered = np.zeros(len(self.loose_of) + 1, dtype=np.bool_)
         covered[places] = True
         kept = np.flatnonzero(~covered[self.loose_places.values])
-        others = tuple(
-            replace(sealed, places=np.where(covered[sealed.places], -1, sealed.places)) for sealed in self.sealed
-        )
-        used = tuple(sealed for sealed in others if (sealed.places >= 0).any())
+        gone = np.append(~alive, True) | covered
+        others = (replace(sealed, places=np.where(gone[sealed.places], -1, sealed.places)) for sealed in self.sealed)
         return assemble(
             self.loose.keep(kept),
             self.loose_places.values[kept],
             len(self.loose_of),
-            (*used, Sealed(segment, places)),
+            (*(sealed for sealed in others if (sealed.places >= 0).any()), Sealed(segment, places)),
         )
 
     def search(
@@ -129,12 +134,16 @@ class Vectors:
         distances = [loose[1]]
         for sealed in self.sealed:
             allowed = self._allowed(sealed, choice)
-            entries = candidates(sealed.segment, query, allowed.count if exact else n, ef_search, allowed)
-            places = np.sort(sealed.places[entries])
-            for start in range(0, len(places), EXACT_BLOCK):
-                block = places[start : start + EXACT_BLOCK]
-                found.append(block)
-                distances.append(exact_distances(space, query, fetch(block)))
+            entries, its_distances = nearest(
+                sealed.segment,
+                query,
+                allowed.count if exact else n,
+                ef_search,
+                allowed,
+                partial(_measure, space, query, fetch, sealed.places),
+            )
+            found.append(sealed.places[entries])
+            distances.append(its_distances)
         all_places, all_distances = np.concatenate(found), np.concatenate(distances)
         order = np.lexsort((all_places, all_distances))[:n]
         with np.errstate(over="ignore"):
@@ -149,6 +158,18 @@ class Vectors:
             allowed = Allowed(extended[sealed.places], cells.cell_of, cells.count)
             choice.segments[sealed.segment.name] = allowed
         return allowed
+
+
+def _measure(
+    space: str, query: Matrix, fetch: FetchVectors, places: Places, entries: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the true distances of entries of a segment."""
+    order = np.argsort(places[entries])
+    distances = np.empty(len(entries), dtype=np.float64)
+    for start in range(0, len(entries), EXACT_BLOCK):
+        block = order[start : start + EXACT_BLOCK]
+        distances[block] = exact_distances(space, query, fetch(places[entries[block]]))
+    return distances
 
 
 def _codes_serve(query: Matrix) -> bool:

@@ -31,6 +31,7 @@ def advance(snapshot: Snapshot, added: Any = (), updated: Any = (), deleted: Any
         max([snapshot.next_label - 1, *added]) + 1,
         added=labels(*added),
         updated=labels(*updated),
+        moved=labels(*updated),
         deleted=labels(*deleted),
         vectors=rows if snapshot.vectors is not None else None,
         metadatas=[{"k": value}] * (len(added) + len(updated)) if snapshot.columns else None,

@@ -214,14 +214,13 @@ class LocalCollection(ForkAware):
     def _build_segment(self, stop: threading.Event) -> bool:
         recipe = self.recipe
         with self.database.read() as sql:
+            segments = self._current_segments(records.read_state(sql))
+        with self.database.read() as sql:
+            # Read after the segments were looked up: what lies ahead even so is of a store that was replaced by a copy.
             state = records.read_state(sql)
-            segments = self._current_segments(state)
             plan = sealing.plan(sql, state, segments, recipe)
         self._segments.sweep()
-        if plan is None or state.dimension is None:
-            self._unbuilt = 0
-            return False
-        dimension = state.dimension
+        dimension = state.dimension or 0
 
         def read(labels: Labels) -> tuple[Labels, Matrix]:
             with self.database.read() as sql:
@@ -233,11 +232,12 @@ class LocalCollection(ForkAware):
         if len(plan.labels):
             segment = Segment.build(uuid.uuid4().hex, state.commit_no, recipe, plan.labels, read, changed)
             if segment is None:
-                self._nothing_to_seal = state.commit_no
+                if not changed():
+                    self._nothing_to_seal = state.commit_no
                 return not stop.is_set() and recipe != self.recipe
             self._install(self._segments.add(segment, state.lineage))
         self._segments.remove(plan.replaces)
-        self._unbuilt = 0
+        self._unbuilt = 0 if len(plan.labels) else plan.unsealed
         return False
 
     def _install(self, segment: Segment) -> None:
@@ -284,7 +284,8 @@ class LocalCollection(ForkAware):
             return snapshot
         segments = [each for each in self._current_segments(state) if each.recipe.space == self._hnsw.space]
         snapshot = load_vectors(sql, snapshot, state, state.dimension, segments)
-        if snapshot.vectors is not None and sealing.is_due(len(snapshot.vectors.loose)):
+        bad = any(each.recipe != self.recipe or each.commit_no > state.commit_no for each in segments)
+        if bad or (snapshot.vectors is not None and sealing.is_due(len(snapshot.vectors.loose))):
             self._builder.schedule(self)
         return snapshot
 

@@ -36,10 +36,11 @@ def follow(sql: apsw.Connection, snapshot: Snapshot, state: State) -> Snapshot:
         dtype=np.int64,
     )
     updated = np.sort(present)
+    moved = np.intersect1d(updated, records.changed_labels(sql, snapshot.commit_no, vectors=True))
     vectors = metadatas = None
     if snapshot.vectors is not None:
         dimension = snapshot.vectors.dimension
-        vectors = [records.read_vectors(sql, labels, dimension) for labels in (added, updated)]
+        vectors = [records.read_vectors(sql, labels, dimension) for labels in (added, moved)]
     if snapshot.columns:
         rows = records.read_columns(sql, np.concatenate([added, updated]), ["metadata"])
         metadatas = [records.decode_metadata(text) for (text,) in rows]
@@ -48,6 +49,7 @@ def follow(sql: apsw.Connection, snapshot: Snapshot, state: State) -> Snapshot:
         state.next_label,
         added=added,
         updated=updated,
+        moved=moved,
         deleted=np.setdiff1d(touched, updated, assume_unique=True),
         vectors=vectors,
         metadatas=metadatas,
@@ -97,14 +99,16 @@ def seal(sql: apsw.Connection, snapshot: Snapshot, state: State, segment: Segmen
     stale = stale_labels(sql, segment, state)
     if snapshot.vectors is None or stale is None:
         return snapshot
-    return snapshot.with_vectors(snapshot.vectors.seal(segment, snapshot.places_in(segment, stale)))
+    return snapshot.with_vectors(
+        snapshot.vectors.seal(segment, snapshot.places_in(segment, stale), snapshot.alive.values)
+    )
 
 
 def stale_labels(sql: apsw.Connection, segment: Segment, state: State) -> Labels | None:
-    """Return the labels that were changed since a segment was built, None if that is not known or lies ahead."""
+    """Return the labels whose vectors changed since a segment was built; None if that is not known or lies ahead."""
     if not state.changes_from <= segment.commit_no <= state.commit_no:
         return None
-    return records.changed_labels(sql, segment.commit_no)
+    return records.changed_labels(sql, segment.commit_no, vectors=True)
 
 
 def load_columns(sql: apsw.Connection, snapshot: Snapshot, keys: Iterable[str]) -> Snapshot:

@@ -5,7 +5,7 @@ Every function works on a connection inside a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -100,7 +100,8 @@ def write(sql: apsw.Connection, mode: WriteMode, records: Records) -> list[str]:
         ignored = list(existing)
     elif existing:
         _update(sql, records, existing)
-        _log_changes(sql, state, existing.values())
+        moved = {records.ids[row] for row in records.vector_rows}
+        _log_changes(sql, state, [(label, id in moved) for id, label in existing.items()])
         changed = len(existing)
     if new or changed:
         dimension = state.dimension
@@ -132,7 +133,7 @@ def delete(sql: apsw.Connection, labels: Labels) -> int:
     sql.execute("DELETE FROM records WHERE label IN carray(?)", bound)
     deleted = sql.changes()
     sql.execute("DELETE FROM vectors WHERE label IN carray(?)", bound)
-    _log_changes(sql, state, labels.tolist())
+    _log_changes(sql, state, [(label, True) for label in labels.tolist()])
     _advance(sql, state, live=-deleted, dimension=state.dimension)
     return deleted
 
@@ -208,10 +209,11 @@ def _advance(
     )
 
 
-def _log_changes(sql: apsw.Connection, state: State, labels: Collection[int]) -> None:
+def _log_changes(sql: apsw.Connection, state: State, changes: list[tuple[int, bool]]) -> None:
+    """Note labels, and whether their vectors changed."""
     commit_no = state.commit_no + 1
-    sql.executemany("INSERT INTO changes VALUES (?, ?)", ((commit_no, label) for label in labels))
-    total = state.changes_kept + len(labels)
+    sql.executemany("INSERT INTO changes VALUES (?, ?, ?)", ((commit_no, *change) for change in changes))
+    total = state.changes_kept + len(changes)
     kept = max(CHANGES_KEPT, state.live)
     if total > 2 * kept:
         # An index that is further behind than that is quicker built anew.
@@ -256,10 +258,12 @@ def page_labels(sql: apsw.Connection, limit: int | None, offset: int) -> Labels:
     return np.fromiter((label for (label,) in rows), dtype=np.int64)
 
 
-def changed_labels(sql: apsw.Connection, after: int) -> Labels:
-    """Return the labels that commits later than `after` updated or deleted, ascending."""
-    rows = sql.execute("SELECT DISTINCT label FROM changes WHERE commit_no > ?", (after,))
-    return np.sort(np.fromiter((label for (label,) in rows), dtype=np.int64))
+def changed_labels(sql: apsw.Connection, after: int, *, vectors: bool = False) -> Labels:
+    """Return the labels that commits later than `after` updated or deleted, ascending; with `vectors` only those whose
+    vector changed or is gone."""
+    condition = " AND vector" if vectors else ""
+    rows = sql.execute(f"SELECT DISTINCT label FROM changes WHERE commit_no > ?{condition}", (after,))
+    return np.sort(labels_of(label for (label,) in rows))
 
 
 def read_columns(sql: apsw.Connection, labels: Labels, columns: Sequence[str]) -> list[tuple[Any, ...]]:

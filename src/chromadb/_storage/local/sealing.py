@@ -21,12 +21,14 @@ WORN = 0.7
 
 
 class Plan(NamedTuple):
-    """What to build."""
+    """What to build, and to remove."""
 
     labels: Labels
-    """Of the new segment, ascending; none if segments are only to be removed."""
+    """Of the new segment, ascending; none if nothing is to be built."""
     replaces: set[str]
     """The names of the segments that it takes the place of."""
+    unsealed: int
+    """How many records no segment holds, though one could."""
 
 
 def is_due(unsealed: int) -> bool:
@@ -34,8 +36,8 @@ def is_due(unsealed: int) -> bool:
     return unsealed >= SEAL_FROM
 
 
-def plan(sql: apsw.Connection, state: State, segments: Sequence[Segment], recipe: Recipe) -> Plan | None:
-    """Return what to build, None if nothing is due.
+def plan(sql: apsw.Connection, state: State, segments: Sequence[Segment], recipe: Recipe) -> Plan:
+    """Return what to build.
 
     New records get a segment of their own once there are `SEAL_FROM` of them. It swallows the segments before it,
     newest first, as long as it is at least half as large as the next: so there are never more than about
@@ -44,14 +46,19 @@ def plan(sql: apsw.Connection, state: State, segments: Sequence[Segment], recipe
     """
     every = records.list_labels(sql)
     held = {segment.name: _held(sql, state, every, segment, segment.labels) for segment in segments}
-    parts, replaces = [np.setdiff1d(every, _covered(sql, state, every, segments, held))], set()
-    for segment in segments:
+    unsealed = np.setdiff1d(every, _covered(sql, state, every, segments, held))
+    parts, replaces = [unsealed], set()
+    newer = NO_LABELS
+    for segment in sorted(segments, key=lambda each: (each.commit_no, each.name), reverse=True):
+        # Two processes may have built the same.
+        held[segment.name] = np.setdiff1d(held[segment.name], newer, assume_unique=True)
+        newer = np.union1d(newer, held[segment.name])
         if segment.recipe != recipe or len(held[segment.name]) < WORN * len(segment.labels):
             parts.append(held[segment.name])
             replaces.add(segment.name)
     total = sum(len(part) for part in parts)
     if not replaces and not is_due(total):
-        return None
+        return Plan(NO_LABELS, replaces, len(unsealed))
     for segment in sorted(segments, key=lambda each: each.commit_no, reverse=True):
         if segment.name in replaces:
             continue
@@ -60,7 +67,7 @@ def plan(sql: apsw.Connection, state: State, segments: Sequence[Segment], recipe
         parts.append(held[segment.name])
         replaces.add(segment.name)
         total += len(held[segment.name])
-    return Plan(np.unique(np.concatenate(parts)) if is_due(total) else NO_LABELS, replaces)
+    return Plan(np.unique(np.concatenate(parts)) if is_due(total) else NO_LABELS, replaces, len(unsealed))
 
 
 def count_unsealed(sql: apsw.Connection, state: State, segments: Sequence[Segment], recipe: Recipe) -> int:

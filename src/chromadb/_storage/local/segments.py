@@ -50,6 +50,12 @@ class FileEntry(msgspec.Struct):
     xxh3: str
 
 
+class Format(msgspec.Struct):
+    """What the manifest of every format has."""
+
+    format: int
+
+
 class Manifest(msgspec.Struct):
     """What a segment says of itself."""
 
@@ -136,10 +142,12 @@ class SegmentFolder:
         for name in sorted(entry.name for entry in os.scandir(folder)) if folder.is_dir() else []:
             if name.startswith(".") or name in self._refused:
                 continue
-            segment = self._open.get(name) or _read(folder / name, lineage, dimension)
-            if segment is None:
+            try:
+                segment = self._open.get(name) or _read(folder / name, lineage, dimension)
+            except _RuinedError:
                 self._refused.add(name)
-            else:
+                continue
+            if segment is not None:
                 found[name] = segment
         self._open = found
 
@@ -152,16 +160,27 @@ class SegmentFolder:
             return 0
 
 
+class _RuinedError(Exception):
+    """A segment of this format that nobody can use any more."""
+
+
 def _read(folder: Path, lineage: str, dimension: int) -> Segment | None:
+    """Return the segment in a folder, None if it is not for this version to judge.
+
+    Raises:
+        _RuinedError: it is damaged, or of another record store.
+    """
     try:
         checksum, _, text = (folder / MANIFEST).read_bytes().partition(b"\n")
-        if checksum.decode() != xxhash.xxh3_64_hexdigest(text):
+        if checksum != xxhash.xxh3_64_hexdigest(text).encode():
+            raise _RuinedError
+        if msgspec.json.decode(text, type=Format).format != FORMAT:
             return None
         manifest = msgspec.json.decode(text, type=Manifest)
-        if (manifest.format, manifest.lineage, manifest.dimension) != (FORMAT, lineage, dimension):
-            return None
+        if (manifest.lineage, manifest.dimension) != (lineage, dimension):
+            raise _RuinedError
         if any(_entry(folder / name) != manifest.files[name] for name in FILES):
-            return None
+            raise _RuinedError
         space = manifest.recipe.space
         segment = Segment(
             folder.name,
@@ -172,9 +191,16 @@ def _read(folder: Path, lineage: str, dimension: int) -> Segment | None:
             Graph.open(str(folder / GRAPH), space),
             Cells.open(str(folder / CELLS), space),
         )
-    except (OSError, ValueError, KeyError, msgspec.MsgspecError, ChromaError):
+    except (ValueError, KeyError, msgspec.MsgspecError, ChromaError):
+        raise _RuinedError from None
+    except OSError as error:
+        # A manifest with files missing is ruined; a folder without one is somebody else's, or cannot be read now.
+        if isinstance(error, FileNotFoundError) and (folder / MANIFEST).exists():
+            raise _RuinedError from None
         return None
-    return segment if len(segment.labels) == len(segment.graph) == len(segment.cells) else None
+    if not len(segment.labels) == len(segment.graph) == len(segment.cells):
+        raise _RuinedError
+    return segment
 
 
 def _write(folder: Path, segment: Segment, lineage: str) -> Segment:

@@ -30,5 +30,6 @@ CREATE TABLE vectors (
 CREATE TABLE changes (
     commit_no INTEGER NOT NULL,
     label     INTEGER NOT NULL,
+    vector    INTEGER NOT NULL,     -- 1 if the vector changed or is gone
     PRIMARY KEY (commit_no, label)
 ) STRICT, WITHOUT ROWID;
