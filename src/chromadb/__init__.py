@@ -48,6 +48,10 @@ def __getattr__(name: str) -> Any:
     # Loads the storage layer, which `import chromadb` does without.
     if name == "db":
         return importlib.import_module("chromadb.db")
+    if name in ("HttpClient", "AsyncHttpClient", "CloudClient"):
+        raise AttributeError(
+            f"chromadb.{name} is not part of this version, which is the embedded database: see docs/differences.md."
+        )
     raise AttributeError(f"module 'chromadb' has no attribute {name!r}")
 
 

@@ -40,8 +40,7 @@ def EphemeralClient(
     settings: Settings | None = None, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE
 ) -> client.Client:
     """Return a client on memory; all those of a process share their data."""
-    chosen = (settings or get_settings()).model_copy(update={"is_persistent": False})
-    return client.Client.join(_system(chosen), tenant, database)
+    return client.Client.join(_system(_changed(settings, {"is_persistent": False})), tenant, database)
 
 
 def PersistentClient(
@@ -54,23 +53,24 @@ def PersistentClient(
     if not isinstance(path, (str, os.PathLike)):
         raise InvalidArgumentTypeError(f"Expected path to be a str or a Path, got {describe(path)}.")
     update = {"is_persistent": True, "persist_directory": os.fspath(path)}
-    chosen = (settings or get_settings()).model_copy(update=update)
-    return client.Client.join(_system(chosen), tenant, database)
+    return client.Client.join(_system(_changed(settings, update)), tenant, database)
 
 
 def Client(
     settings: Settings | None = None, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE
 ) -> client.Client:
     """Return the client that the settings describe."""
-    return client.Client.join(_system(settings or get_settings()), tenant, database)
+    return client.Client.join(_system(get_settings() if settings is None else settings), tenant, database)
 
 
 def AdminClient(settings: Settings | None = None) -> admin.AdminClient:
     """Return an admin client of the place that the settings describe."""
-    return admin.AdminClient(_system(settings or get_settings()))
+    return admin.AdminClient(_system(get_settings() if settings is None else settings))
 
 
 def _system(settings: Settings) -> System:
+    if not isinstance(settings, Settings):
+        raise InvalidArgumentTypeError(f"Expected settings to be chromadb.Settings, got {describe(settings)}.")
     if settings.chroma_api_impl not in EMBEDDED_APIS:
         raise InvalidArgumentError(
             f"Expected chroma_api_impl to be one of {', '.join(EMBEDDED_APIS)}; got {settings.chroma_api_impl!r}. "
@@ -82,6 +82,11 @@ def _system(settings: Settings) -> System:
         given = settings.persist_directory
         path = os.path.abspath(given) if "\0" in given else os.path.realpath(given)
     return shared_system(path or MEMORY, settings, lambda: _engine(path, settings))
+
+
+def _changed(settings: Settings | None, update: dict[str, Any]) -> Settings:
+    chosen = get_settings() if settings is None else settings
+    return chosen.model_copy(update=update) if isinstance(chosen, Settings) else chosen
 
 
 def _engine(path: str | None, settings: Settings) -> Runner:

@@ -42,6 +42,10 @@ def choose_function(given: Any, configuration: Any) -> Any:
 
 def default_space(function: Any) -> str | None:
     """Return the space that an embedding function asks for, None if it has no opinion."""
+    if isinstance(function, type):
+        raise EmbeddingFunctionError(
+            f"Expected an embedding function, got the class {function.__name__}. Call it: {function.__name__}(...)."
+        )
     ask = getattr(function, "default_space", None)
     return str(ask()) if callable(ask) else None
 

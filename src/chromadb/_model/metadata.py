@@ -35,9 +35,7 @@ def check_metadata(metadata: Any, where: str, *, update: bool = False) -> dict[s
     if not isinstance(metadata, Mapping):
         raise InvalidArgumentTypeError(f"Expected {where} to be a dict or None, got {describe(metadata)}.")
     if not metadata:
-        raise InvalidArgumentError(
-            f"Expected {where} to be a non-empty dict, got {{}}. Pass None for a record without metadata."
-        )
+        raise InvalidArgumentError(f"Expected {where} to be a non-empty dict, got {{}}. Pass None for no metadata.")
     checked = {}
     for key, value in metadata.items():
         if _plain(key, value):
@@ -111,7 +109,9 @@ def _check_value(value: Any, where: str, update: bool) -> Any:
     return check_scalar(value, where)
 
 
-def check_scalar(value: Any, where: str) -> str | int | float | bool:
+def check_scalar(
+    value: Any, where: str, what: str = "metadata value", allowed: str = ALLOWED
+) -> str | int | float | bool:
     """Return a single metadata value as Python's own type.
 
     Raises:
@@ -125,18 +125,17 @@ def check_scalar(value: Any, where: str) -> str | int | float | bool:
         number = int(value)
         if number not in _INT64:
             raise InvalidArgumentError(
-                f"Expected metadata value to be an int of 64 bits, got {shorten(number)} at {where}. "
+                f"Expected {what} to be an int of 64 bits, got {shorten(number)} at {where}. "
                 "Store it as a str or a float."
             )
         return number
     if isinstance(value, (float, np.floating)):
         if not math.isfinite(value):
             raise InvalidArgumentError(
-                f"Expected metadata value to be a finite float, got {value} at {where}. "
-                "Leave the key out for a missing value."
+                f"Expected {what} to be a finite float, got {value} at {where}. Leave the key out for a missing value."
             )
         return float(value)
-    raise InvalidArgumentTypeError(f"Expected metadata value to be {ALLOWED}, got {describe(value)} at {where}.")
+    raise InvalidArgumentTypeError(f"Expected {what} to be {allowed}, got {describe(value)} at {where}.")
 
 
 def _check_list(values: Any, where: str) -> list[Any]:

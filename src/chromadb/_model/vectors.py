@@ -81,6 +81,10 @@ def _from_sequence(values: Any, what: str) -> NDArray[Any]:
         # Ints beyond 64 bits: numpy keeps them as objects, float32 can hold them.
         huge = array.dtype == object and all(type(number) in (int, float) for number in array.flat)
         return array.astype(np.float64) if huge else array
+    except OverflowError:
+        raise InvalidArgumentError(
+            f"Expected {what} to be finite numbers within float32, got an int beyond it."
+        ) from None
     except ValueError:
         _explain_ragged(values, what)
         raise InvalidArgumentTypeError(f"Expected {what} to be vectors of numbers, got {shorten(values)}.") from None

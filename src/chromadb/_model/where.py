@@ -183,7 +183,7 @@ def _operand(operator: str, value: Any, path: str) -> Scalar | tuple[Scalar, ...
     if isinstance(value, (dict, list, tuple, set, np.ndarray)) or value is None:
         hint = " Use $in to compare with several values." if isinstance(value, (list, tuple)) else ""
         raise InvalidArgumentTypeError(f"Expected {path} to be a str, int, float or bool, got {describe(value)}.{hint}")
-    scalar = check_scalar(value, path)
+    scalar = check_scalar(value, path, "the value", "a str, int, float or bool")
     if operator in ORDER_OPERATORS and (isinstance(scalar, (bool, str))):
         raise InvalidArgumentTypeError(f"Expected {path} to be an int or a float, got {describe(value)}.")
     return scalar
@@ -192,7 +192,9 @@ def _operand(operator: str, value: Any, path: str) -> Scalar | tuple[Scalar, ...
 def _operands(operator: str, value: Any, path: str) -> tuple[Scalar, ...]:
     if not is_list(value) or len(value) == 0:
         raise InvalidArgumentError(f"Expected {path} to be a non-empty list, got {describe(value)}.")
-    operands = tuple(check_scalar(item, f"{path}[{i}]") for i, item in enumerate(value))
+    operands = tuple(
+        check_scalar(item, f"{path}[{i}]", "the value", "a str, int, float or bool") for i, item in enumerate(value)
+    )
     kinds = {float if type(item) is int else type(item) for item in operands}
     if len(kinds) > 1:
         raise InvalidArgumentError(f"Expected all values at {path} to be of one type, got {shorten(value)}.")

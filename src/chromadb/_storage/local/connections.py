@@ -12,7 +12,8 @@ import apsw
 from chromadb._storage.local.forking import ForkAware
 from chromadb.errors import ClosedClientError
 
-IDLE_CONNECTIONS = 8
+IDLE_CONNECTIONS = 2
+"""Each holds a file handle, and there is a pool for every open collection."""
 
 
 class ConnectionPool(ForkAware):

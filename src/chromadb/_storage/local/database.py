@@ -22,7 +22,7 @@ from chromadb._storage.local.connections import ConnectionPool
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.forking import ForkAware
 from chromadb._storage.local.shared_lock import SharedLock
-from chromadb.errors import StorageFormatError, StorageLockedError
+from chromadb.errors import StorageError, StorageFormatError, StorageLockedError
 
 APPLICATION_ID = 0x43484442
 """Marks our SQLite files ("CHDB")."""
@@ -65,9 +65,11 @@ class SqliteDatabase(ForkAware):
         self._pool = ConnectionPool(self._connect, keep_at_fork=path is None)
         # In memory the database lives as long as a connection does.
         self._anchor = self._connect() if path is None else None
+        self._file: tuple[int, int] | None = None
         try:
             with explained(self.name), self._pool.lend() as connection:
                 self._migrate(connection)
+                self._file = self._identity()
         except BaseException:
             self.close()
             raise
@@ -113,9 +115,29 @@ class SqliteDatabase(ForkAware):
 
     # --- connections ------------------------------------------------------------------------------
 
+    def _identity(self) -> tuple[int, int] | None:
+        """Return what tells the file from another of the same name, None in memory."""
+        if self.path is None:
+            return None
+        status = os.stat(self.path)
+        return status.st_dev, status.st_ino
+
+    def _check_file(self) -> None:
+        """Raise if the file was removed or replaced: what is written to it would be lost."""
+        try:
+            same = self._identity() == self._file
+        except FileNotFoundError:
+            same = False
+        if not same:
+            raise StorageError(
+                f"{self.name} was removed or replaced while it was open. Close every client of this directory and make "
+                "a new one; what is at this path now was not changed."
+            )
+
     @contextmanager
     def _reading(self) -> Iterator[None]:
         if self.path is not None:
+            self._check_file()
             yield
             return
         with self._in_memory.shared():
@@ -127,6 +149,7 @@ class SqliteDatabase(ForkAware):
             with self._in_memory.exclusive():
                 yield
             return
+        self._check_file()
         if not self._writer.acquire(timeout=self._busy_timeout):
             raise StorageLockedError(
                 f"Another thread of this process has been writing to {self.name} for {self._busy_timeout:g} seconds. "

@@ -47,6 +47,9 @@ logger = logging.getLogger("chromadb.storage")
 CATALOG = "catalog.sqlite3"
 COLLECTIONS = "collections"
 RECORDS = "records.sqlite3"
+HANDLES = 16
+"""Of the files that a process may have open, one open collection is allowed for so many: it holds up to six itself."""
+
 PUBLISHED = "chroma.sqlite3"
 """The file by which a directory of the published versions is known."""
 
@@ -68,7 +71,8 @@ class LocalBackend(Catalog, ForkAware):
         path: the directory, made if it is missing; None keeps everything in memory.
         synchronous: see ``SqliteDatabase``.
         busy_timeout: seconds to wait for a writer of another process.
-        max_open_collections: how many collections are kept open; the least recently used idle one is closed first.
+        max_open_collections: how many collections are kept open, as far as the limit of open files allows; the least
+            recently used idle one is closed first.
     """
 
     def __init__(
@@ -82,7 +86,7 @@ class LocalBackend(Catalog, ForkAware):
         self.path = None if path is None else Path(path)
         self._synchronous = synchronous
         self._busy_timeout = busy_timeout
-        self._max_open = max_open_collections
+        self._max_open = min(max_open_collections, _handles() // HANDLES)
         self._open: OrderedDict[UUID, _Lease] = OrderedDict()
         self._lock = threading.Lock()
         self._builder = Builder()
@@ -119,6 +123,10 @@ class LocalBackend(Catalog, ForkAware):
             yield lease.store
             if info.dimension is None:
                 self._copy_dimension(info.id, lease.store)
+        except StorageError:
+            # Another process may have deleted the collection meanwhile, and its files.
+            self.get_collection_by_id(info.tenant, info.database, info.id)
+            raise
         finally:
             self._give_back(info.id, lease)
 
@@ -266,6 +274,16 @@ class LocalBackend(Catalog, ForkAware):
         for name in folders:
             if name not in known and _is_uuid(name):
                 shutil.rmtree(self.path / COLLECTIONS / name, ignore_errors=True)
+
+
+def _handles() -> int:
+    """Return how many files this process may have open."""
+    try:
+        import resource
+    except ImportError:
+        return 8192
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 2**20 if soft == resource.RLIM_INFINITY else soft
 
 
 def _prepare(path: Path) -> None:

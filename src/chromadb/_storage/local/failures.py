@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -46,6 +47,15 @@ def explain_os(name: str, error: OSError) -> StorageError:
     return StorageError(f"{name} cannot be used: {error.strerror or error}.")
 
 
+def _no_handles_left() -> OSError | None:
+    """Return the error of opening any file, None if that works."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error
+    return None
+
+
 def _explain_sqlite(name: str, error: apsw.Error) -> StorageError:
     if isinstance(error, apsw.FullError):
         return StorageFullError(f"No space left on the disk of {name}. Free some and try again. Nothing was written.")
@@ -58,6 +68,13 @@ def _explain_sqlite(name: str, error: apsw.Error) -> StorageError:
         return StorageReadOnlyError(
             f"{name} cannot be written. Give this user write permission to the file and its directory. "
             "Nothing was written."
+        )
+    if isinstance(error, apsw.CantOpenError) and (exhausted := _no_handles_left()):
+        return explain_os(name, exhausted)
+    if isinstance(error, apsw.IOError):
+        return StorageError(
+            f"{name} could not be read or written ({error}). Look at the disk, its quota and the file size limit of "
+            "this process. Nothing of the call was written."
         )
     if isinstance(error, apsw.CantOpenError):
         return StorageReadOnlyError(
