@@ -57,7 +57,7 @@ class ONNXMiniLM_L6_V2(EmbeddingFunction[Documents]):
             EmbeddingFunctionError: `input` is not a list of str, or a provider is not available.
             ModelUnavailableError: the model is not here and cannot be fetched, or is damaged.
         """
-        vectors: list[NDArray[Any]] = list(self._embed(input))
+        vectors: Embeddings = list(self._embed(input))
         return vectors
 
     def _embed(self, texts: object) -> NDArray[np.float32]:

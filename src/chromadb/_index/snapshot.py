@@ -24,6 +24,9 @@ Places = NDArray[np.intp]
 CHOICES_BYTES = 16 * 2**20
 """Memory for what filters allow, of one collection."""
 
+COLUMNS_BYTES = 256 * 2**20
+"""Memory for the codes of metadata columns, of one collection."""
+
 COMPACT_FROM = 1024
 """Dead places are squeezed out once there are so many of them, and more than live ones."""
 
@@ -147,8 +150,10 @@ class Snapshot:
         return replace(self, vectors=None)
 
     def with_columns(self, columns: Mapping[str, Column]) -> Snapshot:
-        """Return this snapshot with further columns."""
-        return replace(self, columns={**self.columns, **columns})
+        """Return this snapshot with further columns; the oldest are forgotten where there are too many."""
+        most = max(len(columns), min(64, COLUMNS_BYTES // (4 * len(self) + 1)))
+        kept = list({**self.columns, **columns}.items())[-most:]
+        return replace(self, columns=dict(kept))
 
     def _compacted(self) -> Snapshot:
         live = np.flatnonzero(self.alive.values)

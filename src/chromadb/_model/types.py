@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 T = TypeVar("T")
-OneOrMany: TypeAlias = T | list[T]
+OneOrMany: TypeAlias = T | Sequence[T]
 
 ID: TypeAlias = str
 IDs: TypeAlias = list[ID]
@@ -24,8 +24,18 @@ Images: TypeAlias = list[Image]
 Vector: TypeAlias = NDArray[np.float32]
 PyEmbedding: TypeAlias = Sequence[float] | Sequence[int]
 PyEmbeddings: TypeAlias = list[PyEmbedding]
-Embedding: TypeAlias = NDArray[Any]
+Embedding: TypeAlias = NDArray[Any] | Sequence[float] | Sequence[int]
 Embeddings: TypeAlias = list[Embedding]
+VectorsLike: TypeAlias = (
+    NDArray[Any]
+    | Sequence[float]
+    | Sequence[int]
+    | Sequence[Sequence[float]]
+    | Sequence[Sequence[int]]
+    | Sequence[NDArray[Any]]
+    | Sequence[Embedding]
+)
+"""One vector or many, as callers may pass them."""
 
 Scalar: TypeAlias = str | int | float | bool
 MetadataValue: TypeAlias = Scalar | list[str] | list[int] | list[float] | list[bool] | None

@@ -32,14 +32,13 @@ from chromadb._model.types import (
     CollectionMetadata,
     DeleteResult,
     Document,
-    Embedding,
     GetResult,
     Image,
     Include,
     Metadata,
     OneOrMany,
-    PyEmbedding,
     QueryResult,
+    VectorsLike,
     Where,
     WhereDocument,
 )
@@ -116,11 +115,11 @@ class Collection:
     def add(
         self,
         ids: OneOrMany[ID],
-        embeddings: OneOrMany[Embedding] | OneOrMany[PyEmbedding] | None = None,
-        metadatas: OneOrMany[Metadata] | None = None,
-        documents: OneOrMany[Document] | None = None,
+        embeddings: VectorsLike | None = None,
+        metadatas: OneOrMany[Metadata | None] | None = None,
+        documents: OneOrMany[Document | None] | None = None,
         images: OneOrMany[Image] | None = None,
-        uris: OneOrMany[URI] | None = None,
+        uris: OneOrMany[URI | None] | None = None,
     ) -> None:
         """Add records; those whose id exists already are left as they are.
 
@@ -145,11 +144,11 @@ class Collection:
     def update(
         self,
         ids: OneOrMany[ID],
-        embeddings: OneOrMany[Embedding] | OneOrMany[PyEmbedding] | None = None,
-        metadatas: OneOrMany[Metadata] | None = None,
-        documents: OneOrMany[Document] | None = None,
+        embeddings: VectorsLike | None = None,
+        metadatas: OneOrMany[Metadata | None] | None = None,
+        documents: OneOrMany[Document | None] | None = None,
         images: OneOrMany[Image] | None = None,
-        uris: OneOrMany[URI] | None = None,
+        uris: OneOrMany[URI | None] | None = None,
     ) -> None:
         """Change records; ids that do not exist are ignored and logged.
 
@@ -174,11 +173,11 @@ class Collection:
     def upsert(
         self,
         ids: OneOrMany[ID],
-        embeddings: OneOrMany[Embedding] | OneOrMany[PyEmbedding] | None = None,
-        metadatas: OneOrMany[Metadata] | None = None,
-        documents: OneOrMany[Document] | None = None,
+        embeddings: VectorsLike | None = None,
+        metadatas: OneOrMany[Metadata | None] | None = None,
+        documents: OneOrMany[Document | None] | None = None,
         images: OneOrMany[Image] | None = None,
-        uris: OneOrMany[URI] | None = None,
+        uris: OneOrMany[URI | None] | None = None,
     ) -> None:
         """Change the records that exist, as :meth:`update` does, and add the others.
 
@@ -262,7 +261,7 @@ class Collection:
 
     def query(
         self,
-        query_embeddings: OneOrMany[Embedding] | OneOrMany[PyEmbedding] | None = None,
+        query_embeddings: VectorsLike | None = None,
         query_texts: OneOrMany[Document] | None = None,
         query_images: OneOrMany[Image] | None = None,
         query_uris: OneOrMany[URI] | None = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import apsw
 import numpy as np
@@ -113,16 +114,21 @@ def stale_labels(sql: apsw.Connection, segment: Segment, state: State) -> Labels
 
 def load_columns(sql: apsw.Connection, snapshot: Snapshot, keys: Iterable[str]) -> Snapshot:
     """Return `snapshot`, which is that of this transaction, with columns for metadata `keys`."""
-    missing = [key for key in keys if key not in snapshot.columns]
+    wanted = set(keys)
+    missing = [key for key in wanted if key not in snapshot.columns]
     if not missing:
         return snapshot
+    # Those that are there already go behind the others, so that they are not forgotten for the new ones.
+    present = {key: snapshot.columns[key] for key in wanted if key in snapshot.columns}
+    others = {key: column for key, column in snapshot.columns.items() if key not in wanted}
     values: dict[str, list[object]] = {key: [None] * len(snapshot) for key in missing}
     labels, texts = _metadata(sql)
     for place, text in zip(np.searchsorted(snapshot.labels.values, labels).tolist(), texts, strict=True):
         metadata = records.decode_metadata(text) or {}
         for key in missing:
             values[key][place] = metadata.get(key)
-    return snapshot.with_columns({key: Column(column) for key, column in values.items()})
+    columns = {key: Column(column) for key, column in values.items()}
+    return replace(snapshot, columns=others).with_columns({**present, **columns})
 
 
 def _begin(sql: apsw.Connection, state: State) -> Snapshot:
