@@ -32,12 +32,12 @@ from chromadb._storage.local import records, sealing
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.check import check_records
 from chromadb._storage.local.database import SqliteDatabase
-from chromadb._storage.local.documents import Documents
 from chromadb._storage.local.follow import follow, load_columns, load_vectors, seal
 from chromadb._storage.local.forking import ForkAware
 from chromadb._storage.local.records import Labels, State
 from chromadb._storage.local.segments import SegmentFolder
 from chromadb._storage.local.select import keys_of, select_ids, select_mask
+from chromadb._storage.local.text.documents import Documents
 
 SEGMENTS, TEXT = "index", "text"
 """Folders for what is derived from the records; both can be deleted at any time."""

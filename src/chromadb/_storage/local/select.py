@@ -10,8 +10,8 @@ from chromadb._index.snapshot import Snapshot
 from chromadb._model.match import document_test, matches
 from chromadb._model.where import COMPLEMENTS, And, Compare, Filter, MatchDocument, Or
 from chromadb._storage.local import records
-from chromadb._storage.local.documents import Documents
 from chromadb._storage.local.records import Labels
+from chromadb._storage.local.text.documents import Documents
 
 FEW = 200
 """Up to so many documents are fetched and tested rather than searched for: 200 take 0.2 ms."""

@@ -20,7 +20,7 @@ from chromadb._model.match import document_test
 from chromadb._model.where import MatchDocument
 from chromadb._storage.local import records
 from chromadb._storage.local.records import Labels, State
-from chromadb._storage.local.text_index import TextIndex
+from chromadb._storage.local.text.index import TextIndex
 
 INDEX_FROM = 5_000
 """Documents that are looked into one by one rather than indexed: SQLite does 5,000 of 550 characters in 3 ms."""

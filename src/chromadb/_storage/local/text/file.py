@@ -25,7 +25,7 @@ from uuid import uuid4
 import numpy as np
 
 from chromadb._storage.local.failures import explain_os
-from chromadb._storage.local.text_postings import Integers, Lists, Runs, Stopped, write_all
+from chromadb._storage.local.text.postings import Integers, Lists, Runs, Stopped, write_all
 
 FORMAT_VERSION = 1
 PREFIX, SUFFIX, UNFINISHED = "text-", ".index", ".building"

@@ -1,6 +1,6 @@
 """A text index: which documents can contain a text.
 
-Per gram (see `text_postings`) it knows the documents in which it occurs, and a document that contains a text has all
+Per gram (see `postings`) it knows the documents in which it occurs, and a document that contains a text has all
 grams of the text. The index is a cache of one collection at one commit, in a file beside the records.
 """
 
@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._model.where import MatchDocument
-from chromadb._storage.local.required_text import AnyOf, Required, Text, required_text
-from chromadb._storage.local.text_file import TextFile, open_newest, write
-from chromadb._storage.local.text_postings import BITMAP, Integers, decode, distinct, gram_codes
+from chromadb._storage.local.text.file import TextFile, open_newest, write
+from chromadb._storage.local.text.postings import BITMAP, Integers, decode, distinct, gram_codes
+from chromadb._storage.local.text.required import AnyOf, Required, Text, required_text
 
 MOST = 0.5
 """The share of documents from which on candidates are no help: at 100,000 records SQLite looked into half of them
