@@ -154,13 +154,13 @@ def _insert(sql: apsw.Connection, records: Records, rows: list[int], label: int)
 
     sql.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", columns())
     _write_vectors(
-        sql, "INSERT INTO vectors VALUES (?, ?)", records, {row: place for place, row in enumerate(rows, label)}
+        sql, "INSERT INTO vectors (label, vector) VALUES (?, ?)", records, {row: place for place, row in enumerate(rows, label)}
     )
 
 
 def _update(sql: apsw.Connection, records: Records, existing: dict[str, int]) -> None:
     labels = {row: existing[id] for row, id in enumerate(records.ids) if id in existing}
-    _write_vectors(sql, "REPLACE INTO vectors VALUES (?, ?)", records, labels)
+    _write_vectors(sql, "UPDATE vectors SET vector = ?2 WHERE label = ?1", records, labels)
     if records.modality is not None:
         # A record of another modality than before loses what the former one was made from.
         embedded = [(labels[row],) for row in records.vector_rows if row in labels]
