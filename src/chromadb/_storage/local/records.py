@@ -154,7 +154,10 @@ def _insert(sql: apsw.Connection, records: Records, rows: list[int], label: int)
 
     sql.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", columns())
     _write_vectors(
-        sql, "INSERT INTO vectors (label, vector) VALUES (?, ?)", records, {row: place for place, row in enumerate(rows, label)}
+        sql,
+        "INSERT INTO vectors (label, vector) VALUES (?, ?)",
+        records,
+        {row: place for place, row in enumerate(rows, label)},
     )
 
 
@@ -285,11 +288,10 @@ def scan_column(sql: apsw.Connection, column: str) -> Iterator[tuple[int, Any]]:
 def labels_containing(sql: apsw.Connection, text: str, among: Labels | None = None) -> Labels:
     """Return the labels of the documents in which `text` occurs, of all or `among` some."""
     if among is None:
-        rows = sql.execute("SELECT label FROM records WHERE instr(document, ?) > 0", (text,))
+        rows: Iterable[Any] = sql.execute("SELECT label FROM records WHERE instr(document, ?) > 0", (text,))
     else:
-        rows = sql.execute(
-            "SELECT label FROM records WHERE label IN carray(?) AND instr(document, ?) > 0", (apsw.carray(among), text)
-        )
+        statement = "SELECT label FROM records WHERE label IN carray(?) AND instr(document, ?) > 0"
+        rows = each(sql, statement, among, text)
     return labels_of(label for (label,) in rows)
 
 
@@ -316,9 +318,9 @@ def read_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> Matrix
 
 def read_present_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> tuple[Labels, Matrix]:
     """Return those of `labels` that still exist, ascending, and their vectors."""
-    rows: list[Any] = sql.execute(
-        "SELECT label, vector FROM vectors WHERE label IN carray(?) ORDER BY label", (apsw.carray(labels),)
-    ).fetchall()
+    rows: list[Any] = list(
+        each(sql, "SELECT label, vector FROM vectors WHERE label IN carray(?) ORDER BY label", labels)
+    )
     matrix = np.empty((len(rows), dimension), dtype=np.float32)
     _fill(sql, matrix, rows)
     return np.array([label for label, _ in rows], dtype=np.int64), matrix
@@ -350,10 +352,13 @@ def _missing_vectors(sql: apsw.Connection, count: int) -> StorageCorruptError:
     )
 
 
-def each(sql: apsw.Connection, statement: str, labels: Iterable[int] | Labels) -> Iterator[tuple[Any, ...]]:
-    array = labels if isinstance(labels, np.ndarray) else np.fromiter(labels, dtype=np.int64)
+def each(
+    sql: apsw.Connection, statement: str, labels: Iterable[int] | Labels, *bindings: Any
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a statement whose first binding is a part of `labels`, part by part; none for no labels."""
+    array = labels if isinstance(labels, np.ndarray) else labels_of(labels)
     for start in range(0, len(array), BATCH):
-        yield from sql.execute(statement, (apsw.carray(array[start : start + BATCH]),))
+        yield from sql.execute(statement, (apsw.carray(array[start : start + BATCH]), *bindings))
 
 
 def _encode_metadata(metadata: dict[str, Any] | None) -> str | None:
