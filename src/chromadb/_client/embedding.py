@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chromadb._embed.base import class_name, embed
+from chromadb._embed.base import class_name, embed, function_label
 from chromadb._embed.default import DefaultEmbeddingFunction
 from chromadb._embed.registry import build, conflict, describe
 from chromadb._model.configuration import Configuration
@@ -34,10 +34,14 @@ def choose_function(given: Any, configuration: Any) -> Any:
         reason = conflict(describe(given) or {}, describe(configured) or {"type": "none"})
         if given is None or configured is None or reason:
             raise EmbeddingFunctionError(
-                f"Expected one embedding function, got {given!r} as an argument and {configured!r} in the "
-                "configuration."
+                f"Expected one embedding function, got {_label(given)} as an argument and {_label(configured)} in the "
+                "configuration. Give it in one place."
             )
     return configured
+
+
+def _label(function: Any) -> str:
+    return "None" if function is None else function_label(function)
 
 
 def default_space(function: Any) -> str | None:

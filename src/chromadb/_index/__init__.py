@@ -1,4 +1,4 @@
-"""The index: what is derived from the records to search them. In memory, blind to where the records are kept.
+"""The index: what is derived from the records to search them, blind to where they are kept.
 
-Everything here is immutable once made: a snapshot can be searched while the next one is being made.
+Snapshots, vectors, columns and segments do not change once they are made: one can be searched while the next is made.
 """

@@ -6,7 +6,6 @@ Callers write it as ``hnsw:*`` keys of the metadata or as ``configuration={"hnsw
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -51,14 +50,10 @@ class HnswConfiguration:
     ef_search: int = 100
     max_neighbors: int = 16
     num_threads: int = 0
-    """0 stands for the number of cores of the machine that searches."""
+    """Kept for programs that set it; graphs are built and searched by one thread each. 0 stands for not set."""
     batch_size: int = 100
     sync_threshold: int = 1000
     resize_factor: float = 1.2
-
-    def threads(self) -> int:
-        """Return how many threads to use on this machine."""
-        return self.num_threads or os.cpu_count() or 1
 
     def to_dict(self) -> dict[str, Any]:
         """Return the parameters under their names; those that only matter to other engines if they were set."""

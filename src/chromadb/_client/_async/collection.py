@@ -313,7 +313,10 @@ class AsyncCollection:
         return await in_thread(finish_query, self._embedding, operation, result)
 
     async def get_indexing_status(self) -> IndexingStatus:
-        """Return how far the index is: how many records it covers, of how many, and the share from 0 to 1.
+        """Return how far the index is.
+
+        The result has ``num_indexed_ops`` (records that are searched as fast as they will be), ``num_unindexed_ops``
+        (records that wait for a graph), ``total_ops``, and ``op_indexing_progress`` from 0 to 1.
 
         Queries are right meanwhile; those records that the index does not cover yet are compared one by one.
         """

@@ -10,7 +10,8 @@ A folder is made when its collection is first opened, after the catalog has its 
 over from a collection that was deleted, and is swept away.
 
 Locks: `_lock` guards the table of open collections and is held for opening a file at most. A collection that is in use
-is never closed: it is leased, and the last one to give it back closes it if it was evicted or deleted meanwhile.
+is never closed: it is leased, and the last one to give it back closes it if it was deleted, or the backend closed,
+meanwhile. Only idle ones are evicted.
 """
 
 from __future__ import annotations
