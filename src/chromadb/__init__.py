@@ -1,59 +1,50 @@
 """An independent implementation of Chroma: the database that AI applications keep their knowledge in.
 
-import chromadb
+    import chromadb
 
-client = chromadb.PersistentClient("./knowledge")
-collection = client.get_or_create_collection("notes")
-collection.upsert(ids=["1"], documents=["Pineapples grow on Hawaii."])
-print(collection.query(query_texts=["Where do fruits come from?"], n_results=1))
+    client = chromadb.PersistentClient("./knowledge")
+    collection = client.get_or_create_collection("notes")
+    collection.upsert(ids=["1"], documents=["Pineapples grow on Hawaii."])
+    print(collection.query(query_texts=["Where do fruits come from?"], n_results=1))
+
+Names are loaded when they are first used, so that a program that imports this module starts at once.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chromadb import api, config, errors, types, utils
-from chromadb._client._async.client import AsyncClient as AsyncClientAPI
-from chromadb._client._sync.client import Client as ClientAPI
-from chromadb._client._sync.collection import Collection
-from chromadb._client.connect import (
-    AdminClient,
-    Client,
-    EphemeralClient,
-    PersistentClient,
-    configure,
-    get_settings,
-)
-from chromadb._embed.base import EmbeddingFunction
-from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT
-from chromadb._model.types import (
-    ID,
-    CollectionMetadata,
-    Documents,
-    Embeddings,
-    GetResult,
-    IDs,
-    Metadata,
-    QueryResult,
-    Where,
-    WhereDocument,
-)
-from chromadb._settings import Settings
+if TYPE_CHECKING:
+    from chromadb import api, config, db, errors, types, utils
+    from chromadb._client._async.client import AsyncClient as AsyncClientAPI
+    from chromadb._client._sync.client import Client as ClientAPI
+    from chromadb._client._sync.collection import Collection
+    from chromadb._client.connect import (
+        AdminClient,
+        Client,
+        EphemeralClient,
+        PersistentClient,
+        configure,
+        get_settings,
+    )
+    from chromadb._embed.base import EmbeddingFunction
+    from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT
+    from chromadb._model.types import (
+        ID,
+        CollectionMetadata,
+        Documents,
+        Embeddings,
+        GetResult,
+        IDs,
+        Metadata,
+        QueryResult,
+        Where,
+        WhereDocument,
+    )
+    from chromadb._settings import Settings
 
 __version__ = "1.5.9"
-
-
-def __getattr__(name: str) -> Any:
-    # Loads the storage layer, which `import chromadb` does without.
-    if name == "db":
-        return importlib.import_module("chromadb.db")
-    if name in ("HttpClient", "AsyncHttpClient", "CloudClient"):
-        raise AttributeError(
-            f"chromadb.{name} is not part of this version, which is the embedded database: see docs/differences.md."
-        )
-    raise AttributeError(f"module 'chromadb' has no attribute {name!r}")
-
 
 __all__ = [
     "DEFAULT_DATABASE",
@@ -81,8 +72,58 @@ __all__ = [
     "api",
     "config",
     "configure",
+    "db",
     "errors",
     "get_settings",
     "types",
     "utils",
 ]
+
+_SUBMODULES = ("api", "config", "db", "errors", "types", "utils")
+
+_HOMES = {
+    "AsyncClientAPI": ("chromadb._client._async.client", "AsyncClient"),
+    "ClientAPI": ("chromadb._client._sync.client", "Client"),
+    "Collection": ("chromadb._client._sync.collection", "Collection"),
+    "EmbeddingFunction": ("chromadb._embed.base", "EmbeddingFunction"),
+    "Settings": ("chromadb._settings", "Settings"),
+    **{
+        name: ("chromadb._client.connect", name)
+        for name in ("AdminClient", "Client", "EphemeralClient", "PersistentClient", "configure", "get_settings")
+    },
+    **{name: ("chromadb._model.names", name) for name in ("DEFAULT_DATABASE", "DEFAULT_TENANT")},
+    **{
+        name: ("chromadb._model.types", name)
+        for name in (
+            "ID",
+            "CollectionMetadata",
+            "Documents",
+            "Embeddings",
+            "GetResult",
+            "IDs",
+            "Metadata",
+            "QueryResult",
+            "Where",
+            "WhereDocument",
+        )
+    },
+}
+"""Where each name is defined, and as what."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"chromadb.{name}")
+    if name in _HOMES:
+        module, attribute = _HOMES[name]
+        value = globals()[name] = getattr(importlib.import_module(module), attribute)
+        return value
+    if name in ("HttpClient", "AsyncHttpClient", "CloudClient"):
+        raise AttributeError(
+            f"chromadb.{name} is not part of this version, which is the embedded database: see docs/differences.md."
+        )
+    raise AttributeError(f"module 'chromadb' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
+import msgspec
+
 from chromadb._model.configuration import HnswConfiguration
 from chromadb._model.entities import Address, CollectionInfo, Database, Finding, IndexingStatus, Tenant, UserIdentity
 from chromadb._model.records import Records
@@ -22,10 +24,8 @@ from chromadb._model.where import Filter
 R = TypeVar("R")
 
 
-class Operation(Generic[R]):
+class Operation(msgspec.Struct, Generic[R], frozen=True):
     """An API call whose result is of type R."""
-
-    __slots__ = ()
 
 
 class Runner(Protocol):
@@ -63,79 +63,67 @@ class Selection:
 # --- the service ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Heartbeat(Operation[int]):
+class Heartbeat(Operation[int], frozen=True):
     """Nanoseconds since the epoch."""
 
 
-@dataclass(frozen=True)
-class GetVersion(Operation[str]):
+class GetVersion(Operation[str], frozen=True):
     """The version of the service."""
 
 
-@dataclass(frozen=True)
-class GetMaxBatchSize(Operation[int]):
+class GetMaxBatchSize(Operation[int], frozen=True):
     """How many records one write should carry at most."""
 
 
-@dataclass(frozen=True)
-class GetUserIdentity(Operation[UserIdentity]):
+class GetUserIdentity(Operation[UserIdentity], frozen=True):
     """Who the caller is to the service."""
 
 
-@dataclass(frozen=True)
-class Check(Operation[list[Finding]]):
+class Check(Operation[list[Finding]], frozen=True):
     """Audit everything that is stored."""
 
 
-@dataclass(frozen=True)
-class Reset(Operation[bool]):
+class Reset(Operation[bool], frozen=True):
     """Delete everything."""
 
 
 # --- tenants and databases ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class CreateTenant(Operation[None]):
+class CreateTenant(Operation[None], frozen=True):
     """Make a tenant."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class GetTenant(Operation[Tenant]):
+class GetTenant(Operation[Tenant], frozen=True):
     """Look a tenant up."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class CreateDatabase(Operation[None]):
+class CreateDatabase(Operation[None], frozen=True):
     """Make a database."""
 
     name: str
     tenant: str
 
 
-@dataclass(frozen=True)
-class GetDatabase(Operation[Database]):
+class GetDatabase(Operation[Database], frozen=True):
     """Look a database up."""
 
     name: str
     tenant: str
 
 
-@dataclass(frozen=True)
-class DeleteDatabase(Operation[None]):
+class DeleteDatabase(Operation[None], frozen=True):
     """Delete a database and its collections."""
 
     name: str
     tenant: str
 
 
-@dataclass(frozen=True)
-class ListDatabases(Operation[list[Database]]):
+class ListDatabases(Operation[list[Database]], frozen=True):
     """List the databases of a tenant, oldest first."""
 
     tenant: str
@@ -146,8 +134,7 @@ class ListDatabases(Operation[list[Database]]):
 # --- collections ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class CreateCollection(Operation[CollectionInfo]):
+class CreateCollection(Operation[CollectionInfo], frozen=True):
     """Make a collection, or with `get_or_create` take the one of this name as it is."""
 
     tenant: str
@@ -159,8 +146,7 @@ class CreateCollection(Operation[CollectionInfo]):
     get_or_create: bool = False
 
 
-@dataclass(frozen=True)
-class GetCollection(Operation[CollectionInfo]):
+class GetCollection(Operation[CollectionInfo], frozen=True):
     """Look a collection up by name."""
 
     tenant: str
@@ -168,8 +154,7 @@ class GetCollection(Operation[CollectionInfo]):
     name: str
 
 
-@dataclass(frozen=True)
-class GetCollectionById(Operation[CollectionInfo]):
+class GetCollectionById(Operation[CollectionInfo], frozen=True):
     """Look a collection up by id."""
 
     tenant: str
@@ -177,8 +162,7 @@ class GetCollectionById(Operation[CollectionInfo]):
     id: UUID
 
 
-@dataclass(frozen=True)
-class ListCollections(Operation[list[CollectionInfo]]):
+class ListCollections(Operation[list[CollectionInfo]], frozen=True):
     """List the collections of a database, oldest first."""
 
     tenant: str
@@ -187,16 +171,14 @@ class ListCollections(Operation[list[CollectionInfo]]):
     offset: int = 0
 
 
-@dataclass(frozen=True)
-class CountCollections(Operation[int]):
+class CountCollections(Operation[int], frozen=True):
     """Count the collections of a database."""
 
     tenant: str
     database: str
 
 
-@dataclass(frozen=True)
-class ModifyCollection(Operation[CollectionInfo]):
+class ModifyCollection(Operation[CollectionInfo], frozen=True):
     """Rename a collection, replace its metadata, change its configuration; None leaves each as it is."""
 
     address: Address
@@ -206,8 +188,7 @@ class ModifyCollection(Operation[CollectionInfo]):
     embedding_function: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True)
-class DeleteCollection(Operation[None]):
+class DeleteCollection(Operation[None], frozen=True):
     """Delete a collection and its records."""
 
     tenant: str
@@ -218,32 +199,28 @@ class DeleteCollection(Operation[None]):
 # --- records --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class Add(Operation[None]):
+class Add(Operation[None], frozen=True):
     """Add records; ids that exist are left as they are."""
 
     address: Address
     records: Records
 
 
-@dataclass(frozen=True, eq=False)
-class Update(Operation[None]):
+class Update(Operation[None], frozen=True):
     """Change records; ids that do not exist are ignored."""
 
     address: Address
     records: Records
 
 
-@dataclass(frozen=True, eq=False)
-class Upsert(Operation[None]):
+class Upsert(Operation[None], frozen=True):
     """Change the records that exist and add the others."""
 
     address: Address
     records: Records
 
 
-@dataclass(frozen=True)
-class Delete(Operation[int]):
+class Delete(Operation[int], frozen=True):
     """Delete the records selected, the oldest first up to `limit`; the result is how many there were."""
 
     address: Address
@@ -251,15 +228,13 @@ class Delete(Operation[int]):
     limit: int | None = None
 
 
-@dataclass(frozen=True)
-class Count(Operation[int]):
+class Count(Operation[int], frozen=True):
     """Count the records of a collection."""
 
     address: Address
 
 
-@dataclass(frozen=True)
-class Get(Operation[GetResult]):
+class Get(Operation[GetResult], frozen=True):
     """Read the records selected, in the order in which they were inserted."""
 
     address: Address
@@ -269,8 +244,7 @@ class Get(Operation[GetResult]):
     include: tuple[str, ...] = GET_DEFAULT
 
 
-@dataclass(frozen=True, eq=False)
-class Query(Operation[QueryResult]):
+class Query(Operation[QueryResult], frozen=True):
     """Find the records selected that are nearest to each vector, nearest first."""
 
     address: Address
@@ -284,8 +258,7 @@ class Query(Operation[QueryResult]):
     """How many candidates an index looks at; the collection's for None."""
 
 
-@dataclass(frozen=True)
-class GetIndexingStatus(Operation[IndexingStatus]):
+class GetIndexingStatus(Operation[IndexingStatus], frozen=True):
     """How far the index of a collection is."""
 
     address: Address

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
+
+from msgspec import structs
 
 from chromadb._client._async.threads import in_thread
 from chromadb._client.arguments import (
@@ -309,7 +310,7 @@ class AsyncCollection:
         vectors = await in_thread(
             query_vectors, self._embedding, query_embeddings, query_texts, query_images, query_uris
         )
-        result = await self._runner.run(replace(operation, vectors=vectors))
+        result = await self._runner.run(structs.replace(operation, vectors=vectors))
         return await in_thread(finish_query, self._embedding, operation, result)
 
     async def get_indexing_status(self) -> IndexingStatus:

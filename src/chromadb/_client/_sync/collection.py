@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
+
+from msgspec import structs
 
 from chromadb._client.arguments import (
     GET_INCLUDE,
@@ -304,7 +305,7 @@ class Collection:
             self._address, ids, n_results, where, where_document, include, includes, exact, ef_search
         )
         vectors = query_vectors(self._embedding, query_embeddings, query_texts, query_images, query_uris)
-        result = self._runner.run(replace(operation, vectors=vectors))
+        result = self._runner.run(structs.replace(operation, vectors=vectors))
         return finish_query(self._embedding, operation, result)
 
     def get_indexing_status(self) -> IndexingStatus:
