@@ -205,8 +205,7 @@ class LocalCollection(ForkAware):
         try:
             more = self._build_segment(stop)
             with self.database.read() as sql:
-                state = records.read_state(sql)
-                self._documents.build(state, lambda: records.scan_column(sql, "document"), stop.is_set)
+                self._documents.build(sql, stop.is_set)
             return more
         finally:
             self.building = False

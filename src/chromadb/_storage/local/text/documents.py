@@ -1,7 +1,7 @@
 """Searching in the documents of one collection: a text index for most of them, a look at the others.
 
-The index is built once somebody has searched, and again when much was written since. Every candidate is verified, so
-that results never depend on it.
+The index is built once there are `INDEX_FROM` documents, and again when much was written since. Every candidate is
+verified, so that results never depend on it.
 
 Locks: `_lock` guards the open index, and is held while it is opened.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -37,7 +37,6 @@ class Documents:
     def __init__(self, folder: Path | None, ask: Callable[[], None]) -> None:
         self._folder = folder
         self._ask = ask
-        self._wanted = False
         self._index: TextIndex | None = None
         self._opened = False
         self._lock = threading.Lock()
@@ -46,32 +45,31 @@ class Documents:
         """Return the labels of the documents that match ``$contains`` or ``$regex``."""
         state = records.read_state(sql)
         index = self._current(state)
+        later = records.NO_LABELS if index is None else _later(sql, index)
+        if self._folder is not None and _is_due(state, index, len(later)):
+            self._ask()
         if index is None:
-            if state.live >= INDEX_FROM:
-                self._want()
             return _scan(sql, match)
-        later = np.union1d(records.list_labels(sql, index.next_label), records.changed_labels(sql, index.commit_no))
-        if len(later) >= max(INDEX_FROM, state.live // 10):
-            self._want()
         candidates = index.candidates(match)
         return _scan(sql, match) if candidates is None else _verify(sql, match, np.union1d(candidates, later))
 
-    def build(self, state: State, read: Callable[[], Iterator[tuple[int, str]]], stop: Callable[[], bool]) -> None:
-        """Build an index if one was asked for.
+    def build(self, sql: apsw.Connection, stop: Callable[[], bool]) -> None:
+        """Build an index if it is worth it.
 
         Args:
-            state: at which `read` begins.
-            read: gives label and document of every record that has one, by ascending label.
+            sql: a transaction, which lasts as long as the build.
             stop: asked now and then.
         """
-        if self._folder is None or not self._wanted:
+        state = records.read_state(sql)
+        index = self._current(state)
+        if self._folder is None or not _is_due(state, index, 0 if index is None else len(_later(sql, index))):
             return
-        self._wanted = False
         folder = self._folder / state.lineage
         # The folder of the collection is not made here: if it is gone, the collection was deleted.
         for made in (self._folder, folder):
             made.mkdir(exist_ok=True)
-        index = TextIndex.build(folder, state.commit_no, state.next_label, read(), stop)
+        documents = records.scan_column(sql, "document")
+        index = TextIndex.build(folder, state.commit_no, state.next_label, documents, stop)
         if index is not None:
             with self._lock:
                 self._index, self._opened = index, True
@@ -101,10 +99,14 @@ class Documents:
             return None
         return index
 
-    def _want(self) -> None:
-        if self._folder is not None and not self._wanted:
-            self._wanted = True
-            self._ask()
+
+def _later(sql: apsw.Connection, index: TextIndex) -> Labels:
+    """Return the labels that an index does not know as they are now."""
+    return np.union1d(records.list_labels(sql, index.next_label), records.changed_labels(sql, index.commit_no))
+
+
+def _is_due(state: State, index: TextIndex | None, later: int) -> bool:
+    return (state.live if index is None else later) >= max(INDEX_FROM, state.live // 10)
 
 
 def _scan(sql: apsw.Connection, match: MatchDocument) -> Labels:
