@@ -203,10 +203,10 @@ class LocalCollection(ForkAware):
         """Seal what is due; return whether there is more to do. Called by the builder."""
         self.building = True
         try:
-            more = self._build_segment(stop)
+            # The text index first: it takes a tenth of the time.
             with self.database.read() as sql:
                 self._documents.build(sql, stop.is_set)
-            return more
+            return self._build_segment(stop)
         finally:
             self.building = False
 
@@ -284,7 +284,8 @@ class LocalCollection(ForkAware):
         segments = [each for each in self._current_segments(state) if each.recipe.space == self._hnsw.space]
         snapshot = load_vectors(sql, snapshot, state, state.dimension, segments)
         bad = any(each.recipe != self.recipe or each.commit_no > state.commit_no for each in segments)
-        if bad or (snapshot.vectors is not None and sealing.is_due(len(snapshot.vectors.loose))):
+        due = snapshot.vectors is not None and sealing.is_due(len(snapshot.vectors.loose))
+        if bad or due or self._documents.is_missing(state):
             self._builder.schedule(self)
         return snapshot
 

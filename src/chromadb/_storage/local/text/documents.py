@@ -53,6 +53,10 @@ class Documents:
         candidates = index.candidates(match)
         return _scan(sql, match) if candidates is None else _verify(sql, match, np.union1d(candidates, later))
 
+    def is_missing(self, state: State) -> bool:
+        """Return whether an index is worth it and there is none."""
+        return self._folder is not None and _is_due(state, self._current(state), 0)
+
     def build(self, sql: apsw.Connection, stop: Callable[[], bool]) -> None:
         """Build an index if it is worth it.
 
