@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import enum
 import math
-import os
 from types import MappingProxyType
 from typing import Any
 
@@ -261,7 +260,5 @@ def test_what_was_stored_comes_back() -> None:
     assert hnsw_from_dict({"space": "ip", "of_a_newer_version": 1}) == HnswConfiguration(space="ip")
 
 
-def test_zero_threads_stand_for_all_cores() -> None:
-    assert HnswConfiguration().threads() == (os.cpu_count() or 1)
-    assert HnswConfiguration(num_threads=3).threads() == 3
+def test_zero_threads_are_the_default() -> None:
     assert parse_configuration(None, {"hnsw": {"num_threads": 0}}) == HnswConfiguration()
