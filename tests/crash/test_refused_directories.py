@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import chromadb
 from chromadb._model.operations import Selection
 from chromadb._storage.local.directory import LocalBackend
 from chromadb.errors import (
@@ -155,6 +156,17 @@ def test_records_that_are_missing_are_not_taken_for_an_empty_collection(filled: 
     with pytest.raises(StorageCorruptError, match=str(info.id)), backend.open(info.address) as store:
         store.count()
     backend.close()
+
+
+def test_a_text_that_is_not_utf8_is_damage(filled: Path) -> None:
+    with sqlite3.connect(folder_of(filled, "one") / "records.sqlite3") as file:
+        file.execute("UPDATE records SET document = CAST(x'ff' AS TEXT) WHERE label = 1")
+    file.close()
+    with (
+        chromadb.PersistentClient(filled) as client,
+        pytest.raises(StorageCorruptError, match=r"records\.sqlite3 is damaged"),
+    ):
+        client.get_collection("one", embedding_function=None).get()
 
 
 def test_a_damaged_vector_is_noticed_by_the_audit_and_by_reads(filled: Path) -> None:

@@ -218,7 +218,7 @@ def conflict(stored: Mapping[str, Any] | None, given: Mapping[str, Any] | None) 
     if stored_name == given_name or {stored_name, given_name} <= _SAME_VECTORS:
         return None
     return (
-        f"The collection was made with {_stored_label(stored)}, but {_stored_label(given)} was given: their "
+        f"The collection was made with {_stored_label(stored)}, but what was given is {_stored_label(given)}: their "
         "vectors cannot be compared. Leave embedding_function out to use the stored one, or embed the "
         "documents again into a new collection."
     )

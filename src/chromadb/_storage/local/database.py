@@ -130,8 +130,9 @@ class SqliteDatabase(ForkAware):
             same = False
         if not same:
             raise StorageError(
-                f"{self.name} was removed or replaced while it was open. Close every client of this directory and make "
-                "a new one; what is at this path now was not changed."
+                f"{self.name} was removed or replaced while it was open. Close every client of this directory, "
+                "or call clear_system_cache() of one if the client is out of reach, and make a new one. What is at "
+                "this path now was not changed."
             )
 
     @contextmanager

@@ -25,6 +25,11 @@ def explained(name: str) -> Iterator[None]:
         yield
     except apsw.Error as error:
         raise _explain_sqlite(name, error) from error
+    except UnicodeDecodeError as error:
+        raise StorageCorruptError(
+            f"{name} is damaged (a text in it is not UTF-8). Restore it from a backup; other collections are not "
+            "affected."
+        ) from error
     except OSError as error:
         raise explain_os(name, error) from error
 
