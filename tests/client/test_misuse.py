@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import shutil
 import subprocess
 import sys
@@ -107,3 +109,70 @@ def test_a_new_record_without_a_vector_is_refused(client: Any) -> None:
 def test_what_is_not_there_yet_says_so() -> None:
     with pytest.raises(AttributeError, match=r"HttpClient is not part of this version.*docs/differences\.md"):
         chromadb.HttpClient  # noqa: B018
+
+
+@pytest.mark.parametrize("value", [np.array([1, 2]), np.zeros((2, 2)), int, 1.0, True, "1"], ids=repr)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client, collection, value: collection.get(limit=value),
+        lambda client, collection, value: collection.get(offset=value),
+        lambda client, collection, value: collection.peek(value),
+        lambda client, collection, value: collection.delete(where={"a": 1}, limit=value),
+        lambda client, collection, value: collection.query(query_embeddings=[1.0, 2.0], n_results=value),
+        lambda client, collection, value: client.list_collections(limit=value),
+    ],
+    ids=["get-limit", "get-offset", "peek", "delete", "query", "list_collections"],
+)
+def test_a_count_that_is_no_int_is_named(client: Any, call: Any, value: Any) -> None:
+    collection = client.create_collection("counts", embedding_function=None)
+    collection.add(ids=["a"], embeddings=[[1.0, 2.0]], metadatas=[{"a": 1}])
+    with pytest.raises(InvalidArgumentTypeError, match="to be an int"):
+        call(client, collection, value)
+    assert collection.count() == 1
+
+
+def test_include_takes_arrays_of_names_and_refuses_others(client: Any) -> None:
+    collection = client.create_collection("includes", embedding_function=None)
+    collection.add(ids=["a"], embeddings=[[1.0, 2.0]], documents=["one"])
+    assert collection.get(include=np.array(["documents"]))["documents"] == ["one"]
+    for bad in (np.zeros((2, 2)), np.array("documents"), [["documents"]], 5):
+        with pytest.raises(InvalidArgumentError, match="include"):
+            collection.get(include=bad)
+
+
+@pytest.mark.parametrize("loader", [5, int, np.array([1, 2]), "load"], ids=repr)
+def test_a_data_loader_that_cannot_be_called_is_refused_before_anything_is_made(client: Any, loader: Any) -> None:
+    for make in (client.create_collection, client.get_or_create_collection):
+        with pytest.raises(InvalidArgumentTypeError, match="data_loader"):
+            make("loads", data_loader=loader, embedding_function=None)
+    assert client.list_collections() == []
+
+
+def test_the_value_that_is_no_number_is_named_with_its_place(client: Any) -> None:
+    collection = client.create_collection("numbers", embedding_function=None)
+    with pytest.raises(InvalidArgumentTypeError, match=r"got None \(NoneType\) at \[0\]\[1\]"):
+        collection.add(ids=["a", "b"], embeddings=[[1, None], [1, 2]])
+
+
+def test_texts_in_the_place_of_vectors_are_sent_where_they_belong(client: Any) -> None:
+    collection = client.create_collection("texts", embedding_function=None)
+    with pytest.raises(InvalidArgumentTypeError, match="documents="):
+        collection.add(["1"], ["text"])
+    with pytest.raises(InvalidArgumentTypeError, match="query_texts="):
+        collection.query("pets")
+    with pytest.raises(InvalidArgumentError, match="query_texts"):
+        collection.query(query_texts=np.array(5))
+
+
+def test_paths_that_sqlite_cannot_hold_are_explained(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgumentError, match="path"):
+        chromadb.PersistentClient("lone\udcff")
+    with pytest.raises(StorageError, match="too long"):
+        chromadb.PersistentClient(tmp_path / ("a" * 200) / ("b" * 200) / ("c" * 200))
+
+
+def test_listed_collections_are_copied_and_pickled_as_names(client: Any) -> None:
+    client.create_collection("listed", embedding_function=None)
+    listed = client.list_collections()
+    assert copy.deepcopy(listed) == pickle.loads(pickle.dumps(listed)) == ["listed"]

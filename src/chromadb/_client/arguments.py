@@ -218,6 +218,8 @@ def query_vectors(embedding: CollectionEmbedding, embeddings: Any, texts: Any, i
     if images is not None:
         return embedding.embed(check_images(images), queries=True)
     name, values = (given[0], texts if texts is not None else uris)
+    if isinstance(values, np.ndarray):
+        values = values.tolist()
     listed = [values] if isinstance(values, str) else values
     checked = check_texts(listed, len(listed) if hasattr(listed, "__len__") else 0, name) or []
     if not checked or None in checked:

@@ -52,6 +52,10 @@ def PersistentClient(
     """Return a client on a directory."""
     if not isinstance(path, (str, os.PathLike)):
         raise InvalidArgumentTypeError(f"Expected path to be a str or a Path, got {describe(path)}.")
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        raise InvalidArgumentError(f"Expected path to be text that UTF-8 can hold, got {os.fspath(path)!a}.") from None
     update = {"is_persistent": True, "persist_directory": os.fspath(path)}
     return client.Client.join(_system(_changed(settings, update)), tenant, database)
 

@@ -19,6 +19,20 @@ DEFAULT_FUNCTION: Any = DefaultEmbeddingFunction()
 """The default of the parameter `embedding_function`: this very object means that none was given."""
 
 
+def check_data_loader(loader: Any) -> Any:
+    """Return a data loader, or None.
+
+    Raises:
+        InvalidArgumentTypeError: it cannot be called.
+    """
+    if loader is not None and not (callable(loader) and not isinstance(loader, type)):
+        raise InvalidArgumentTypeError(
+            "Expected data_loader to be callable with a list of URIs, giving one item for each; got "
+            f"{describe_value(loader)}."
+        )
+    return loader
+
+
 def choose_function(given: Any, configuration: Any) -> Any:
     """Return the function that a new collection is made with, out of the two places where one can stand.
 
@@ -64,10 +78,11 @@ class CollectionEmbedding:
 
     Raises:
         EmbeddingFunctionError: the function given is another one than the stored one; both are named.
+        InvalidArgumentTypeError: the data loader cannot be called.
     """
 
     def __init__(self, given: Any, configuration: Configuration, data_loader: Any = None) -> None:
-        self.data_loader = data_loader
+        self.data_loader = check_data_loader(data_loader)
         self._given = given
         self._stored = configuration.embedding_function
         self._resolved: Any = None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from enum import Enum
 from typing import Any
+
+import numpy as np
 
 from chromadb._model.names import describe, shorten
 from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError
@@ -34,6 +37,8 @@ def check_include(include: Any, *, query: bool) -> tuple[str, ...]:
         InvalidArgumentError: an unknown field, or ``distances`` outside of a query.
     """
     allowed = FIELDS if query else GET_FIELDS
+    if isinstance(include, np.ndarray):
+        include = include.tolist()
     if isinstance(include, str) or not hasattr(include, "__iter__"):
         raise InvalidArgumentTypeError(
             f"Expected include to be a list of {', '.join(allowed)}; got {describe(include)}."
@@ -41,8 +46,8 @@ def check_include(include: Any, *, query: bool) -> tuple[str, ...]:
     wanted: dict[str, None] = {}
     for item in include:
         name = item.value if isinstance(item, Enum) else item
-        if name not in allowed:
-            hint = " Only a query has distances." if name == "distances" else ""
+        if not isinstance(name, str) or name not in allowed:
+            hint = " Only a query has distances." if isinstance(name, str) and name == "distances" else ""
             raise InvalidArgumentError(
                 f"Expected items of include to be among {', '.join(allowed)}; got {shorten(name)}.{hint}"
             )
@@ -58,9 +63,12 @@ def check_count(value: Any, what: str, *, least: int = 0) -> int | None:
     """
     if value is None:
         return None
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    try:
+        count = int(operator.index(value))
+    except TypeError:
+        count = None
+    if count is None or isinstance(value, bool):
         raise InvalidArgumentTypeError(f"Expected {what} to be an int, got {describe(value)}.")
-    count = int(value.__index__())
     if count < least:
         raise InvalidArgumentTypeError(f"Expected {what} to be an int of at least {least}, got {count}.")
     return count

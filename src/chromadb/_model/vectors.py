@@ -68,6 +68,7 @@ def _from_sequence(values: Any, what: str) -> NDArray[Any]:
         if not hasattr(values, "__array__"):
             raise InvalidArgumentTypeError(
                 f"Expected {what} to be a vector, a list of vectors or a numpy array, got {describe(values)}."
+                + (" Texts are passed as documents=, or query_texts= in a query." if isinstance(values, str) else "")
             )
         return np.asarray(values)
     if len(values) == 0:
@@ -105,4 +106,10 @@ def _explain_ragged(values: Sequence[Any], what: str) -> None:
 
 
 def _kind(array: NDArray[Any]) -> str:
+    if array.dtype.kind == "U":
+        return f"the text {shorten(str(array.flat[0]))}; texts are passed as documents=, or query_texts= in a query"
+    if array.dtype == object:
+        bad = next((i for i, item in enumerate(array.flat) if not isinstance(item, (int, float))), 0)
+        place = "".join(f"[{i}]" for i in np.unravel_index(bad, array.shape))
+        return f"{describe(array.flat[bad])} at {place}"
     return f"{shorten(array.flat[0])} ({type(array.flat[0]).__name__})" if array.size else str(array.dtype)

@@ -386,3 +386,7 @@ class AsyncListedCollection(AsyncCollection, str):
     __hash__ = str.__hash__
     __str__ = str.__str__
     __repr__ = str.__repr__
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        """Copy and pickle as the name alone: the connection stays in its process."""
+        return str, (str.__str__(self),)

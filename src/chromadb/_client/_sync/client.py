@@ -10,7 +10,7 @@ from uuid import UUID
 
 from chromadb._client._sync.collection import Collection, ListedCollection
 from chromadb._client.arguments import create_operation
-from chromadb._client.embedding import DEFAULT_FUNCTION
+from chromadb._client.embedding import DEFAULT_FUNCTION, check_data_loader
 from chromadb._client.system import CLOSED, System, clear_system_cache
 from chromadb._model import operations as op
 from chromadb._model.entities import CollectionInfo, Finding, UserIdentity
@@ -191,6 +191,7 @@ class Client(SharedSystemClient):
             UniqueConstraintError: a collection of this name exists already.
             InvalidArgumentError: the name, the metadata or the configuration is not allowed.
         """
+        check_data_loader(data_loader)  # before anything is made
         operation, function = create_operation(
             self.tenant, self.database, name, schema, configuration, metadata, embedding_function, get_or_create
         )

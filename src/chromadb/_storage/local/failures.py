@@ -17,6 +17,9 @@ from chromadb.errors import (
     StorageReadOnlyError,
 )
 
+PATH_LIMIT = 500
+"""Bytes in the path of a database, of the 512 of SQLite's VFS on unix; the names of its journals are longer."""
+
 
 @contextmanager
 def explained(name: str) -> Iterator[None]:
@@ -80,6 +83,10 @@ def _explain_sqlite(name: str, error: apsw.Error) -> StorageError:
         return StorageError(
             f"{name} could not be read or written ({error}). Look at the disk, its quota and the file size limit of "
             "this process. Nothing of the call was written."
+        )
+    if isinstance(error, apsw.CantOpenError) and (size := len(os.fsencode(name))) > PATH_LIMIT:
+        return StorageError(
+            f"The path {name} is too long: {size} bytes, where SQLite opens at most {PATH_LIMIT}. Choose a shorter one."
         )
     if isinstance(error, apsw.CantOpenError):
         return StorageReadOnlyError(
