@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import chromadb
+from chromadb._model.entities import Address
 from chromadb._model.operations import Check
-from chromadb._storage.local import builder, sealing
+from chromadb._storage.local import builder, columns, sealing
 
 PROFILE = settings(
     max_examples=200,
@@ -359,6 +360,15 @@ class PersistentCollectionMachine(CollectionMachine):
         return chromadb.PersistentClient(self.directory)
 
     @rule()
+    def seal_columns(self) -> None:
+        """Metadata comes from sealed columns after the next reopening, and from what was written since."""
+        backend = self.client._system.runner.backend
+        address = Address(self.client.tenant, self.client.database, self.collection.id)
+        with pytest.MonkeyPatch.context() as patch, backend.open(address) as store, store.database.read() as sql:
+            patch.setattr(columns, "SEAL_FROM", 1)
+            store._columns.build(sql, lambda: False)
+
+    @rule()
     def reopen(self) -> None:
         self.client.close()
         self.client = self.connect()
@@ -391,9 +401,9 @@ class SealedCollectionMachine(CollectionMachine):
         ids = [f"many {number}" for number in range(first, first + count)]
         # Whole numbers, so that there are duplicates and zero vectors.
         drawn = np.random.default_rng(seed).integers(-3, 4, size=(count, DIMENSION)).astype(float).tolist()
-        columns = {"embeddings": drawn, "metadatas": [{"k": number % 3} for number in range(count)]}
-        self.collection.upsert(ids=ids, **columns)
-        self.apply(ids, columns, existing=True, new=True)
+        given = {"embeddings": drawn, "metadatas": [{"k": number % 3} for number in range(count)]}
+        self.collection.upsert(ids=ids, **given)
+        self.apply(ids, given, existing=True, new=True)
         if settle:
             self.settle()
 

@@ -6,7 +6,7 @@ and the answers are looked up for all places at once. They are those of the refe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,12 +35,22 @@ class Dictionary:
     Values are only ever added, by one thread at a time; so columns can share it, and read it while it grows.
     """
 
-    def __init__(self) -> None:
-        self.values: list[Any] = [None]
-        self._code_of: dict[Any, int] = {identity(None): 0}
+    def __init__(self, values: list[Any] | None = None) -> None:
+        self.values: list[Any] = [None, *(values or [])]
         # The values as numbers: NaN, which compares with nothing, for what is none, or too large an int.
-        self._numbers = GrowingArray(np.array([np.nan]))
-        self._large: list[int] = []
+        self._numbers = GrowingArray(np.array([_number(value) for value in self.values], dtype=np.float64))
+        self._large = _large(self.values)
+        self._table: dict[Any, int] | None = None
+
+    @property
+    def _code_of(self) -> dict[Any, int]:
+        """The code of each value; made at the first need, for most filters of a sealed column do not need it."""
+        table = self._table
+        if table is None:
+            # Of two threads that make it, one wins: values are added only once the table is there.
+            table = vars(self).setdefault("_made", {_key(value): code for code, value in enumerate(self.values)})
+            self._table = table
+        return table
 
     def find(self, value: Any) -> int:
         """Return the code of a value that filters compare, -1 if it has none."""
@@ -49,10 +59,10 @@ class Dictionary:
     def encode(self, values: Iterable[Any]) -> NDArray[np.int32]:
         """Return codes, giving new ones to new values."""
         first = len(self.values)
-        codes = np.fromiter((self._code(value) for value in values), dtype=np.int32)
+        codes = np.fromiter((self.code(value) for value in values), dtype=np.int32)
         added = self.values[first:]
         self._numbers = self._numbers.append(np.array([_number(value) for value in added], dtype=np.float64))
-        self._large += [code for code, value in enumerate(added, first) if type(value) is int and abs(value) > EXACT]
+        self._large += _large(added, first)
         return codes
 
     def answers(self, compare: Compare) -> Mask:
@@ -73,14 +83,24 @@ class Dictionary:
             return passing
         return np.fromiter((test(value) for value in self.values[:count]), dtype=np.bool_, count=count)
 
-    def _code(self, value: Any) -> int:
-        key = ("list", tuple(identity(item) for item in value)) if isinstance(value, list) else identity(value)
+    def code(self, value: Any) -> int:
+        """Return the code of a value, a new one if it is new; `encode` is to follow before a filter is asked."""
+        key = _key(value)
         code = self._code_of.get(key)
         if code is None:
             code = len(self.values)
             self.values.append(value)
             self._code_of[key] = code
         return code
+
+
+def _key(value: Any) -> Any:
+    return ("list", tuple(identity(item) for item in value)) if isinstance(value, list) else identity(value)
+
+
+def _large(values: Sequence[Any], first: int = 0) -> list[int]:
+    """Return the codes of ints that a float does not hold; the first value has the code `first`."""
+    return [code for code, value in enumerate(values, first) if type(value) is int and abs(value) > EXACT]
 
 
 def _number(value: Any) -> float:
@@ -93,6 +113,13 @@ class Column:
     def __init__(self, values: Iterable[Any] = ()) -> None:
         self._dictionary = Dictionary()
         self._codes = GrowingArray(self._dictionary.encode(values))
+
+    @classmethod
+    def coded(cls, values: list[Any], codes: NDArray[np.int32]) -> Column:
+        """Return a column of which the codes are known: 0 for None, i + 1 for ``values[i]``; these are distinct."""
+        column = cls.__new__(cls)
+        column._dictionary, column._codes = Dictionary(values), GrowingArray(codes)
+        return column
 
     def __len__(self) -> int:
         return len(self._codes)

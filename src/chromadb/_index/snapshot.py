@@ -63,12 +63,21 @@ class Snapshot:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def find(self, labels: Labels) -> Places:
+        """Return the place of each label, shape (len(labels),); -1 for a label that has none."""
+        known = self.labels.values
+        if np.array_equal(labels, known[: len(labels)]):
+            return np.arange(len(labels))
+        if not len(known):
+            return np.full(len(labels), -1, dtype=np.intp)
+        places = np.searchsorted(known, labels)
+        places[places == len(known)] = -1
+        return np.where(known[places] == labels, places, -1)
+
     def places_of(self, labels: Labels) -> Places:
         """Return the places of labels that are alive; labels that are not are left out."""
-        places = np.searchsorted(self.labels.values, labels)
-        places = places[places < len(self)] if len(self) else places[:0]
-        # A label that is not there leads to its neighbour.
-        places = places[np.isin(self.labels.values[places], labels)]
+        places = self.find(labels)
+        places = places[places >= 0]
         return np.unique(places[self.alive.values[places]])
 
     def mask_of(self, labels: Labels) -> Mask:
@@ -138,11 +147,9 @@ class Snapshot:
             segment: of a commit not later than this one.
             stale: labels that commits after that of the segment changed.
         """
-        if not len(self):
-            return np.full(len(segment.labels), -1, dtype=np.intp)
-        places = np.searchsorted(self.labels.values, segment.labels)
-        places[places == len(self)] = -1
-        valid = (self.labels.values[places] == segment.labels) & self.alive.values[places]
+        places = self.find(segment.labels)
+        # One item more, to which the place -1 leads.
+        valid = np.append(self.alive.values, False)[places]
         return np.where(valid & ~np.isin(segment.labels, stale), places, -1)
 
     def without_vectors(self) -> Snapshot:

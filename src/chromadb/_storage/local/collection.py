@@ -31,6 +31,7 @@ from chromadb._storage.base import Found, WriteMode
 from chromadb._storage.local import records, sealing
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.check import check_records
+from chromadb._storage.local.columns import MetadataColumns
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.follow import follow, load_columns, load_vectors, seal
 from chromadb._storage.local.forking import ForkAware
@@ -39,7 +40,7 @@ from chromadb._storage.local.segments import SegmentFolder
 from chromadb._storage.local.select import keys_of, select_ids, select_mask
 from chromadb._storage.local.text.documents import Documents
 
-SEGMENTS, TEXT = "index", "text"
+SEGMENTS, TEXT, COLUMNS = "index", "text", "columns"
 """Folders for what is derived from the records; both can be deleted at any time."""
 
 FAR = 4096
@@ -67,6 +68,7 @@ class LocalCollection(ForkAware):
         self._builder = builder
         self._segments = SegmentFolder(None if folder is None else folder / SEGMENTS)
         self._documents = Documents(None if folder is None else folder / TEXT, lambda: builder.schedule(self))
+        self._columns = MetadataColumns(None if folder is None else folder / COLUMNS, lambda: builder.schedule(self))
         self._snapshot = Snapshot()
         self._advancing = threading.Lock()
         self.building = False
@@ -189,6 +191,7 @@ class LocalCollection(ForkAware):
         self._snapshot = Snapshot()
         self._segments.close()
         self._documents.close()
+        self._columns.close()
 
     def after_fork(self, *, child: bool) -> None:
         """Begin with a new lock in a child."""
@@ -196,6 +199,7 @@ class LocalCollection(ForkAware):
             self._advancing = threading.Lock()
             self._segments.after_fork()
             self._documents.after_fork()
+            self._columns.after_fork()
 
     # --- building ---------------------------------------------------------------------------------
 
@@ -203,7 +207,9 @@ class LocalCollection(ForkAware):
         """Seal what is due; return whether there is more to do. Called by the builder."""
         self.building = True
         try:
-            # The text index first: it takes a tenth of the time.
+            # Columns and the text index first: they take a tenth of the time.
+            with self.database.read() as sql:
+                self._columns.build(sql, stop.is_set)
             with self.database.read() as sql:
                 self._documents.build(sql, stop.is_set)
             return self._build_segment(stop)
@@ -271,10 +277,10 @@ class LocalCollection(ForkAware):
         """Bring the snapshot to the commit that a transaction sees, which has not read anything yet."""
         with self._advancing:
             state = records.read_state(sql)
-            snapshot = follow(sql, self._snapshot, state)
+            snapshot = follow(sql, self._snapshot, state, self._columns)
             if vectors and (snapshot.vectors is None or self._segments.changed()):
                 snapshot = self._load_vectors(sql, snapshot, state)
-            snapshot = load_columns(sql, snapshot, keys_of(filter))
+            snapshot = load_columns(sql, snapshot, state, keys_of(filter), self._columns)
             self._snapshot = snapshot
             return snapshot, state
 
@@ -287,6 +293,8 @@ class LocalCollection(ForkAware):
         due = snapshot.vectors is not None and sealing.is_due(len(snapshot.vectors.loose))
         if bad or due or self._documents.is_missing(state):
             self._builder.schedule(self)
+        elif self._columns.current(state) is None:
+            self._columns.want(state)
         return snapshot
 
     # --- fetching ---------------------------------------------------------------------------------
