@@ -54,9 +54,9 @@ class Place:
         client, collection = self.open()
         with client:
             backend = client._system.runner.backend
-            with backend.open(Address(client.tenant, client.database, collection.id)) as store:
-                with store.database.read() as sql:
-                    store._columns.build(sql, lambda: False)
+            address = Address(client.tenant, client.database, collection.id)
+            with backend.open(address) as store, store.database.read() as sql:
+                store._columns.build(sql, lambda: False)
 
     @property
     def folders(self) -> list[Path]:
@@ -232,9 +232,9 @@ def test_a_build_that_is_stopped_leaves_nothing(place: Place) -> None:
     client, collection = place.open()
     with client:
         backend = client._system.runner.backend
-        with backend.open(Address(client.tenant, client.database, collection.id)) as store:
-            with store.database.read() as sql:
-                store._columns.build(sql, lambda: True)
+        address = Address(client.tenant, client.database, collection.id)
+        with backend.open(address) as store, store.database.read() as sql:
+            store._columns.build(sql, lambda: True)
     assert not list(place.path.glob("collections/*/columns/*"))
 
 
