@@ -101,6 +101,7 @@ def _engine(path: str | None, settings: Settings) -> Runner:
         path,
         synchronous=settings.chroma_synchronous,
         busy_timeout=settings.chroma_busy_timeout_seconds,
+        memory_limit=settings.chroma_memory_limit_bytes,
         max_open_collections=settings.chroma_max_open_collections,
     )
     return Engine(backend, allow_reset=settings.allow_reset)

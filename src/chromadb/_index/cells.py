@@ -9,6 +9,7 @@ Neighbor Search, 2024 (arxiv.org/abs/2405.12497), in inverted lists by faiss.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,14 +58,13 @@ class CellsBuilder:
 class Cells:
     """Codes of vectors that are numbered from 0, by cell."""
 
-    def __init__(self, index: Any, space: str) -> None:
+    def __init__(self, index: Any, space: str, *, mapped: bool = False) -> None:
         self._index = index
         self._space = space
+        self._mapped = mapped
         quantizer = faiss_here().downcast_index(index.quantizer)
         self._centroids: Matrix = quantizer.reconstruct_n(0, index.nlist)
         self._squared: Matrix = np.einsum("ij,ij->i", self._centroids, self._centroids)
-        self.cell_of = self._assignment()
-        """The cell of each entry."""
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -74,25 +74,44 @@ class Cells:
         """How many cells there are."""
         return int(self._index.nlist)
 
+    @cached_property
+    def cell_of(self) -> NDArray[np.int32]:
+        """The cell of each entry; worked out at the first need, which is a filter."""
+        faiss = faiss_here()
+        cell_of = np.zeros(len(self), dtype=np.int32)
+        lists = self._index.invlists
+        for cell in range(self.count):
+            size = lists.list_size(cell)
+            if size:
+                cell_of[faiss.rev_swig_ptr(lists.get_ids(cell), size)] = cell
+        return cell_of
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory; what is mapped from a file does not count."""
+        cell_of = vars(self).get("cell_of")
+        codes = 0 if self._mapped else (self._index.code_size + 8) * len(self)
+        return int(2 * self._centroids.nbytes + codes + (0 if cell_of is None else cell_of.nbytes))
+
     def save(self, path: str) -> None:
         """Write the cells to a file."""
         faiss_here().write_index(self._index, path)
 
     @classmethod
     def open(cls, path: str, space: str) -> Cells:
-        """Return the cells in a file.
+        """Return the cells in a file, mapped into memory.
 
         Raises:
             StorageCorruptError: the file does not hold cells.
         """
         faiss = faiss_here()
         try:
-            index = faiss.read_index(path)
+            index = faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             raise StorageCorruptError(f"{path} does not hold cells: {error}") from None
         if not isinstance(index, faiss.IndexIVFRaBitQ):
             raise StorageCorruptError(f"{path} does not hold cells but {type(index).__name__}.")
-        return cls(index, space)
+        return cls(index, space, mapped=True)
 
     def nearest(self, query: Matrix, count: int, bitmap: NDArray[np.uint8], in_cell: NDArray[np.int64]) -> Candidates:
         """Return about the `count` nearest entries that are allowed, nearest first.
@@ -122,13 +141,3 @@ class Cells:
             1, pointer(point), count, pointer(cells), pointer(far), pointer(scores), pointer(found), False, parameters
         )
         return candidates_of(self._space, found, scores)
-
-    def _assignment(self) -> NDArray[np.int32]:
-        faiss = faiss_here()
-        cell_of = np.zeros(len(self), dtype=np.int32)
-        lists = self._index.invlists
-        for cell in range(self.count):
-            size = lists.list_size(cell)
-            if size:
-                cell_of[faiss.rev_swig_ptr(lists.get_ids(cell), size)] = cell
-        return cell_of

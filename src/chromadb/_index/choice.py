@@ -7,6 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from chromadb._index.cells import Cells
+
 Mask = NDArray[np.bool_]
 
 
@@ -15,18 +17,22 @@ class Allowed:
 
     Args:
         entries: shape (entries of the segment,).
-        cell_of: the cell of each entry.
-        cells: how many cells there are.
+        cells: of the segment.
     """
 
-    def __init__(self, entries: Mask, cell_of: NDArray[np.int32], cells: int) -> None:
+    def __init__(self, entries: Mask, cells: Cells) -> None:
         self.entries = entries
         self.count = int(np.count_nonzero(entries))
-        self._cell_of = cell_of
         self._cells = cells
 
     def __len__(self) -> int:
         return len(self.entries)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory, what has been worked out included."""
+        worked_out = (vars(self).get(name) for name in ("bitmap", "in_cell"))
+        return self.entries.nbytes + sum(int(array.nbytes) for array in worked_out if array is not None)
 
     @property
     def all(self) -> bool:
@@ -41,7 +47,7 @@ class Allowed:
     @cached_property
     def in_cell(self) -> NDArray[np.int64]:
         """How many entries may be returned of each cell."""
-        return np.bincount(self._cell_of[self.entries], minlength=self._cells)
+        return np.bincount(self._cells.cell_of[self.entries], minlength=self._cells.count)
 
 
 class Choice:
@@ -54,3 +60,8 @@ class Choice:
         self.mask = mask
         self.count = int(np.count_nonzero(mask))
         self.segments: dict[str, Allowed] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory, what has been worked out for segments included."""
+        return self.mask.nbytes + sum(allowed.nbytes for allowed in list(self.segments.values()))

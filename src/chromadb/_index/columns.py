@@ -7,6 +7,7 @@ and the answers are looked up for all places at once. They are those of the refe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from sys import getsizeof
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,9 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 EXACT = 2**53
 """Ints up to this are the same as floats."""
 
+ENTRY = 180
+"""Bytes of an entry in the table of a dictionary: its key, a tuple, and its place."""
+
 
 class Dictionary:
     """The distinct values of a column, numbered. Code 0 stands for a missing key.
@@ -41,6 +45,12 @@ class Dictionary:
         self._numbers = GrowingArray(np.array([_number(value) for value in self.values], dtype=np.float64))
         self._large = _large(self.values)
         self._table: dict[Any, int] | None = None
+        self._size = _size(self.values)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory, about."""
+        return self._size + self._numbers.nbytes + (0 if self._table is None else ENTRY * len(self.values))
 
     @property
     def _code_of(self) -> dict[Any, int]:
@@ -63,6 +73,7 @@ class Dictionary:
         added = self.values[first:]
         self._numbers = self._numbers.append(np.array([_number(value) for value in added], dtype=np.float64))
         self._large += _large(added, first)
+        self._size += _size(added)
         return codes
 
     def answers(self, compare: Compare) -> Mask:
@@ -98,6 +109,10 @@ def _key(value: Any) -> Any:
     return ("list", tuple(identity(item) for item in value)) if isinstance(value, list) else identity(value)
 
 
+def _size(values: Sequence[Any]) -> int:
+    return sum(map(getsizeof, values)) + 8 * len(values)
+
+
 def _large(values: Sequence[Any], first: int = 0) -> list[int]:
     """Return the codes of ints that a float does not hold; the first value has the code `first`."""
     return [code for code, value in enumerate(values, first) if type(value) is int and abs(value) > EXACT]
@@ -123,6 +138,11 @@ class Column:
 
     def __len__(self) -> int:
         return len(self._codes)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory, about."""
+        return self._dictionary.nbytes + self._codes.nbytes
 
     def append(self, values: Iterable[Any]) -> Column:
         """Return a column with `values` at the end."""

@@ -41,12 +41,22 @@ def sealable(space: str, vectors: Matrix) -> NDArray[np.bool_]:
 class Graph:
     """An HNSW graph over vectors that are numbered from 0."""
 
-    def __init__(self, index: Any, space: str) -> None:
+    def __init__(self, index: Any, space: str, *, mapped: bool = False) -> None:
         self._index = index
         self._space = space
+        self._mapped = mapped
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory; what is mapped from a file does not count."""
+        if self._mapped:
+            return 0
+        codes = faiss_here().downcast_index(self._index.storage).code_size
+        # Twice M neighbours of four bytes on the lowest level, which nearly all there is; a level and an offset.
+        return int((codes + 4 * self._index.hnsw.nb_neighbors(0) + 12) * len(self))
 
     @property
     def dimension(self) -> int:
@@ -101,7 +111,7 @@ class Graph:
             raise StorageCorruptError(f"{path} is not a graph: {error}") from None
         if not isinstance(index, (faiss.IndexHNSWSQ, faiss.IndexHNSWFlat)):
             raise StorageCorruptError(f"{path} is not a graph but {type(index).__name__}.")
-        return cls(index, space)
+        return cls(index, space, mapped=True)
 
     def nearest(self, query: Matrix, ef: int) -> Candidates:
         """Return about the `ef` nearest entries, by a walk that looks at so many candidates."""

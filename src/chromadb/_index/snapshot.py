@@ -63,6 +63,14 @@ class Snapshot:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory, about."""
+        sizes = [self.labels.nbytes, self.alive.nbytes]
+        sizes += [column.nbytes for column in self.columns.values()]
+        sizes += [choice.nbytes for choice in list(self.choices.values())]
+        return sum(sizes) + (0 if self.vectors is None else self.vectors.nbytes)
+
     def find(self, labels: Labels) -> Places:
         """Return the place of each label, shape (len(labels),); -1 for a label that has none."""
         known = self.labels.values
@@ -155,6 +163,10 @@ class Snapshot:
     def without_vectors(self) -> Snapshot:
         """Return this snapshot without vectors, which are loaded again at the next need."""
         return replace(self, vectors=None)
+
+    def shrunk(self) -> Snapshot:
+        """Return this snapshot without what filters have asked for."""
+        return replace(self, columns={})
 
     def with_columns(self, columns: Mapping[str, Column]) -> Snapshot:
         """Return this snapshot with further columns; the oldest are forgotten where there are too many."""

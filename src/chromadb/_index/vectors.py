@@ -54,6 +54,12 @@ class Vectors:
         """Of every vector."""
         return self.loose.dimension
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory of the loose vectors, the places and the segments."""
+        own = self.loose.nbytes + self.loose_places.nbytes + self.loose_of.nbytes
+        return own + sum(sealed.places.nbytes + sealed.segment.nbytes for sealed in self.sealed)
+
     def advance(self, first_place: int, added: Matrix, updated_places: Places, updated: Matrix) -> Vectors:
         """Return the vectors with `added` at the places from `first_place` on, and `updated` at theirs."""
         numbers = self.loose_of.values[updated_places]
@@ -154,8 +160,7 @@ class Vectors:
         if allowed is None:
             # One item more, which the place -1 leads to.
             extended = np.append(choice.mask & (self.loose_of.values < 0), False)
-            cells = sealed.segment.cells
-            allowed = Allowed(extended[sealed.places], cells.cell_of, cells.count)
+            allowed = Allowed(extended[sealed.places], sealed.segment.cells)
             choice.segments[sealed.segment.name] = allowed
         return allowed
 

@@ -201,6 +201,17 @@ class LocalCollection(ForkAware):
             self._documents.after_fork()
             self._columns.after_fork()
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that it takes beside files that are mapped, about."""
+        return self.database.nbytes + self._snapshot.nbytes + self._documents.nbytes + self._columns.nbytes
+
+    def shrink(self) -> None:
+        """Let go of what is quickly there again: the pages of connections, and what filters have asked for."""
+        self.database.release()
+        with self._advancing:
+            self._snapshot = self._snapshot.shrunk()
+
     # --- building ---------------------------------------------------------------------------------
 
     def build(self, stop: threading.Event) -> bool:

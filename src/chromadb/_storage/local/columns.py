@@ -168,6 +168,12 @@ class MetadataColumns:
             if other.name != name and not other.name.startswith("."):
                 shutil.rmtree(other, ignore_errors=True)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory of the open labels."""
+        columns = self._open
+        return 0 if columns is None else columns.labels.nbytes
+
     def close(self) -> None:
         """Let go of what is open."""
         with self._lock:

@@ -100,6 +100,15 @@ class SqliteDatabase(ForkAware):
                     connection.execute("ROLLBACK")
                 raise
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the pages that connections keep."""
+        return self._pool.nbytes
+
+    def release(self) -> None:
+        """Let go of the pages that connections keep."""
+        self._pool.release()
+
     def close(self) -> None:
         """Close every connection that is not in use, and those in use when they are given back."""
         self._pool.close()

@@ -19,6 +19,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.forking import ForkAware
+from chromadb._storage.local.memory import give_back_memory
 from chromadb.errors import (
     InvalidArgumentError,
     InvalidCollectionException,
@@ -63,6 +65,14 @@ class _Lease:
         self.users = 0
         self.closing = False
         self.deleted = False
+        self.nbytes = 0
+        """Bytes of memory when it was last used."""
+        self.pages = 0
+        """How many of them are pages that its connections keep."""
+
+    def measure(self) -> None:
+        """Note how much memory it takes."""
+        self.nbytes, self.pages = self.store.nbytes, self.store.database.nbytes
 
 
 class LocalBackend(Catalog, ForkAware):
@@ -72,6 +82,8 @@ class LocalBackend(Catalog, ForkAware):
         path: the directory, made if it is missing; None keeps everything in memory.
         synchronous: see ``SqliteDatabase``.
         busy_timeout: seconds to wait for a writer of another process.
+        memory_limit: bytes of memory that open collections may take, mapped files not counted; the least recently used
+            idle one is closed first. 0: no limit. One collection alone may take more; then it is the only one.
         max_open_collections: how many collections are kept open, as far as the limit of open files allows; the least
             recently used idle one is closed first.
     """
@@ -82,11 +94,15 @@ class LocalBackend(Catalog, ForkAware):
         *,
         synchronous: Literal["full", "normal"] = "full",
         busy_timeout: float = 30.0,
+        memory_limit: int = 0,
         max_open_collections: int = 256,
     ) -> None:
         self.path = None if path is None else Path(path)
         self._synchronous = synchronous
         self._busy_timeout = busy_timeout
+        self._memory_limit = memory_limit
+        self._told_of_excess = False
+        self._sizes: dict[UUID, int] = {}
         self._max_open = min(max_open_collections, _handles() // HANDLES)
         self._open: OrderedDict[UUID, _Lease] = OrderedDict()
         self._lock = threading.Lock()
@@ -186,7 +202,6 @@ class LocalBackend(Catalog, ForkAware):
             raise
 
     def _take(self, info: CollectionInfo) -> tuple[_Lease, bool]:
-        evicted: list[_Lease] = []
         with self._lock:
             lease = self._open.get(info.id)
             new = lease is None
@@ -194,10 +209,8 @@ class LocalBackend(Catalog, ForkAware):
                 lease = self._open[info.id] = _Lease(self._open_collection(info))
             self._open.move_to_end(info.id)
             lease.users += 1
-            if self.path is not None:
-                evicted = self._evict()
-        for each in evicted:
-            each.store.close()
+        if new and self.path is not None:
+            self._make_room(self._sizes.get(info.id, 0))
         return lease, new
 
     def _give_back(self, id: UUID, lease: _Lease) -> None:
@@ -208,13 +221,65 @@ class LocalBackend(Catalog, ForkAware):
             lease.store.close()
             if lease.deleted:
                 self._remove(id)
+        elif self._memory_limit and self.path is not None:
+            former = lease.nbytes
+            lease.measure()
+            self._sizes[id] = lease.nbytes
+            if lease.nbytes > 1.1 * former:
+                # What was needed to load it is free again.
+                give_back_memory()
+            if self._make_room() > 0 and not lease.users:
+                lease.store.shrink()
+                give_back_memory()
+                lease.measure()
+                self._tell_of_excess(lease)
 
-    def _evict(self) -> list[_Lease]:
-        """Take idle collections off the table until it is within its limit; the caller closes them."""
-        if len(self._open) <= self._max_open:
-            return []
-        idle = [id for id, lease in self._open.items() if not lease.users and not lease.store.building]
-        return [self._open.pop(id) for id in idle[: max(0, len(self._open) - self._max_open)]]
+    def _make_room(self, further: int = 0) -> int:
+        """Take files and memory from idle collections, least recently used first, until the others keep to the limits.
+
+        Of memory the pages that connections keep go first, for the system has them too; then whole collections.
+
+        Args:
+            further: bytes of memory that are about to be used.
+
+        Returns:
+            Bytes by which the limit of memory is still exceeded, by what is in use.
+        """
+        released: list[_Lease] = []
+        evicted: list[_Lease] = []
+        with self._lock:
+            idle = [(id, each) for id, each in self._open.items() if not each.users and not each.store.building]
+            handles = len(self._open) - self._max_open
+            memory = further + sum(each.nbytes for each in self._open.values())
+            memory -= self._memory_limit or sys.maxsize
+            for _, each in idle:
+                if memory > 0 and each.pages:
+                    released.append(each)
+                    memory -= each.pages
+                    each.nbytes, each.pages = each.nbytes - each.pages, 0
+            for number, (id, each) in enumerate(idle):
+                # The last one stays, for it was used just now; if it is too large even so, it is made smaller.
+                if handles > 0 or (memory > 0 and number < len(self._open) - 1):
+                    evicted.append(self._open.pop(id))
+                    handles, memory = handles - 1, memory - each.nbytes
+        for each in released:
+            each.store.database.release()
+        for each in evicted:
+            each.store.close()
+        if self._memory_limit and (released or evicted):
+            give_back_memory()
+        return memory
+
+    def _tell_of_excess(self, lease: _Lease) -> None:
+        if lease.nbytes > self._memory_limit and not self._told_of_excess:
+            self._told_of_excess = True
+            logger.warning(
+                "%s alone takes %d bytes of memory, but chroma_memory_limit_bytes is %d. It is searched all the same, "
+                "and no other collection is kept open beside it.",
+                lease.store.database.name,
+                lease.nbytes,
+                self._memory_limit,
+            )
 
     def _discard(self, id: UUID) -> None:
         """Close and remove a collection that the catalog does not know any more."""

@@ -181,4 +181,6 @@ def _write(folder: Path, segment: Segment, lineage: str) -> Segment:
         lambda files: Manifest(FORMAT, lineage, segment.commit_no, files, segment.graph.dimension, segment.recipe),
     )
     # From here on the pages of the file serve, and those of the build are given back.
-    return replace(segment, graph=Graph.open(str(finished / GRAPH), segment.recipe.space))
+    space = segment.recipe.space
+    graph, cells = Graph.open(str(finished / GRAPH), space), Cells.open(str(finished / CELLS), space)
+    return replace(segment, graph=graph, cells=cells)

@@ -81,6 +81,12 @@ class Documents:
             if other.name != state.lineage:
                 shutil.rmtree(other, ignore_errors=True)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory of the open index."""
+        index = self._index
+        return 0 if index is None else index.nbytes
+
     def close(self) -> None:
         """Close the index."""
         with self._lock:

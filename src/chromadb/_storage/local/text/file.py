@@ -96,6 +96,12 @@ class TextFile:
         self._offsets = _HEADER_SIZE + np.cumsum(self._sizes, dtype=np.int64) - self._sizes
         self._verified = np.zeros(header.lists, dtype=np.bool_)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the directory takes."""
+        columns = (self.codes, self.counts, self.kinds, self._sizes, self._checksums, self._offsets, self._verified)
+        return self.labels.nbytes + sum(column.nbytes for column in columns)
+
     def __del__(self) -> None:
         if hasattr(self, "_descriptor"):
             os.close(self._descriptor)
