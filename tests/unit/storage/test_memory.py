@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,7 @@ def test_what_is_sealed_is_mapped_and_does_not_count(stores: Any, monkeypatch: p
         loose = store._snapshot.nbytes
         assert loose > VECTORS
         while store.indexing_status().num_unindexed_ops:
-            pass
+            time.sleep(0.01)
         assert ask(backend, addresses[0], vectors[0, 3])[0] == "3"
         assert store._snapshot.nbytes < loose - VECTORS / 2
 

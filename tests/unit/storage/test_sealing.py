@@ -789,3 +789,14 @@ def test_segments_of_two_collections_do_not_meet(open_backend: Any, create: Any)
             each.build()
             each.check()
     assert not {name for _, name, _ in one.segments()} & {name for _, name, _ in other.segments()}
+
+
+def test_a_segment_built_elsewhere_is_used_though_the_status_was_asked_first(open_backend: Any, create: Any) -> None:
+    backend, other = open_backend(), open_backend()
+    here = Collection(backend, create(backend))
+    there = Collection(other, here.address)
+    here.write("add", range(300))
+    assert here.sizes() == []
+    there.build()
+    assert here.status().num_unindexed_ops == 0
+    assert here.sizes() == [300]

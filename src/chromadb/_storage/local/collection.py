@@ -70,6 +70,8 @@ class LocalCollection(ForkAware):
         self._documents = Documents(None if folder is None else folder / TEXT, lambda: builder.schedule(self))
         self._columns = MetadataColumns(None if folder is None else folder / COLUMNS, lambda: builder.schedule(self))
         self._snapshot = Snapshot()
+        self._loaded = 0
+        """Which segments the snapshot was loaded with: their version."""
         self._advancing = threading.Lock()
         self.building = False
         """Whether the builder is at work here."""
@@ -289,7 +291,7 @@ class LocalCollection(ForkAware):
         with self._advancing:
             state = records.read_state(sql)
             snapshot = follow(sql, self._snapshot, state, self._columns)
-            if vectors and (snapshot.vectors is None or self._segments.changed()):
+            if vectors and (snapshot.vectors is None or self._segments.version() != self._loaded):
                 snapshot = self._load_vectors(sql, snapshot, state)
             snapshot = load_columns(sql, snapshot, state, keys_of(filter), self._columns)
             self._snapshot = snapshot
@@ -298,6 +300,7 @@ class LocalCollection(ForkAware):
     def _load_vectors(self, sql: apsw.Connection, snapshot: Snapshot, state: State) -> Snapshot:
         if state.dimension is None:
             return snapshot
+        self._loaded = self._segments.version()
         segments = [each for each in self._current_segments(state) if each.recipe.space == self._hnsw.space]
         snapshot = load_vectors(sql, snapshot, state, state.dimension, segments)
         bad = any(each.recipe != self.recipe or each.commit_no > state.commit_no for each in segments)

@@ -53,14 +53,14 @@ class SegmentFolder:
         self._seen = 0
         self._lock = threading.Lock()
 
-    def changed(self) -> bool:
-        """Return whether segments came or went since the last look, through another process too."""
-        return self._modified() != self._seen
+    def version(self) -> int:
+        """Return a number that changes when segments come or go, through another process too."""
+        return self._modified()
 
     def segments(self, lineage: str, dimension: int) -> list[Segment]:
         """Return the segments that are whole and were made of this record store."""
         with self._lock:
-            if self._folder is not None and self.changed():
+            if self._folder is not None and self._modified() != self._seen:
                 self._look(self._folder, lineage, dimension)
             return list(self._open.values())
 
