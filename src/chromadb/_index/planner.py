@@ -44,6 +44,9 @@ MARGIN = 1.3
 CELLS_DEPTH, SCAN_DEPTH = 16, 16
 """So many times the depth is taken from codes, to be compared as far as it is needed."""
 
+BINARY_EFFORT = 2
+"""By how much more candidates a graph over codes of one bit has to look at."""
+
 FURTHER = 2
 """By how much the number of vectors compared grows where the error of the codes leaves a doubt."""
 
@@ -105,6 +108,8 @@ def nearest(
 def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed: Allowed) -> Candidates:
     """Return entries that are near by their codes, by the way that the rule says; arguments as for `nearest`."""
     wanted, count, entries = depth(n), allowed.count, len(allowed)
+    if segment.graph.binary:
+        ef_search *= BINARY_EFFORT
     ef = max(ef_search, int(MARGIN * wanted * entries / count))
     scan = scan_cost(entries, count, len(query))
     # Cells are by l2: of little use where long vectors are near wherever they are.

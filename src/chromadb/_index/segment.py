@@ -31,6 +31,7 @@ class Recipe(NamedTuple):
     space: str
     max_neighbors: int
     ef_construction: int
+    quantization: str = "auto"
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +101,8 @@ class Segment:
             recipe.space,
             sample,
             partitioned(),
+            total=len(labels),
+            quantization=recipe.quantization,
             max_neighbors=recipe.max_neighbors,
             ef_construction=recipe.ef_construction,
             stop=stop,

@@ -33,6 +33,7 @@ class Recorder:
         self.fail = fail
         self.calls: list[tuple[str, int]] = []
         self.count = 50
+        self.binary = False
         self.cell_of = (np.arange(len(order)) % self.count).astype(np.int32)
 
     def nearest(self, query: Any, count: int, *more: Any) -> Candidates:

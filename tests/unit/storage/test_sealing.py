@@ -21,6 +21,7 @@ import pytest
 from numpy.typing import NDArray
 
 import chromadb
+from chromadb._index.segment import Recipe
 from chromadb._model.configuration import HnswConfiguration
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
@@ -418,7 +419,15 @@ def recipes(client: Any, collection: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    "change", [{"space": "cosine"}, {"space": "ip"}, {"max_neighbors": 8}, {"ef_construction": 50}, {"ef_search": 20}]
+    "change",
+    [
+        {"space": "cosine"},
+        {"space": "ip"},
+        {"max_neighbors": 8},
+        {"ef_construction": 50},
+        {"ef_search": 20},
+        {"quantization": "float32"},
+    ],
 )
 @pytest.mark.parametrize("reopen", [False, True])
 def test_a_change_of_the_configuration_online(
@@ -451,11 +460,11 @@ def test_a_change_of_the_configuration_online(
         client = chromadb.PersistentClient(tmp_path)
         collection = client.get_collection("docs", embedding_function=None)
         check()
-    expected = (space, change.get("max_neighbors", 16), change.get("ef_construction", 100))
+    recipe = {"space": "l2", "max_neighbors": 16, "ef_construction": 100, **change}
+    recipe.pop("ef_search", None)
+    expected = Recipe(**recipe)
     deadline = time.monotonic() + SECONDS
-    while collection.get_indexing_status().num_unindexed_ops or [*map(tuple, recipes(client, collection))] != [
-        expected
-    ]:
+    while collection.get_indexing_status().num_unindexed_ops or recipes(client, collection) != [expected]:
         check()
         assert time.monotonic() < deadline
     check()

@@ -83,7 +83,8 @@ class LocalCollection(ForkAware):
     @property
     def recipe(self) -> Recipe:
         """What segments are to be built with."""
-        return Recipe(self._hnsw.space, self._hnsw.max_neighbors, self._hnsw.ef_construction)
+        hnsw = self._hnsw
+        return Recipe(hnsw.space, hnsw.max_neighbors, hnsw.ef_construction, hnsw.quantization)
 
     # --- CollectionStore --------------------------------------------------------------------------
 
