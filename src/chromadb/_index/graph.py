@@ -125,6 +125,19 @@ class Graph:
         scores, found = self._index.search(scaled(self._space, query[np.newaxis]), ef, params=parameters)
         return candidates_of(self._space, found[0], scores[0])
 
+    def compare(self, query: Matrix, entries: Entries) -> Candidates:
+        """Return `entries` by their codes, nearest first."""
+        codes = faiss_here().downcast_index(self._index.storage)
+        vectors, point = codes.reconstruct_batch(entries), scaled(self._space, query[np.newaxis])[0]
+        if self._space == "ip":
+            scores = vectors @ point
+            order = np.argsort(-scores, kind="stable")
+        else:
+            vectors -= point
+            scores = np.einsum("ij,ij->i", vectors, vectors)
+            order = np.argsort(scores, kind="stable")
+        return candidates_of(self._space, entries[order], scores[order])
+
     def scan(self, query: Matrix, count: int, bitmap: NDArray[np.uint8] | None) -> Candidates:
         """Return the `count` nearest entries by their codes, of all that are allowed.
 

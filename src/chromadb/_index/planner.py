@@ -18,13 +18,14 @@ dear, or found too few        in the nearest cells that hold any,      allows is
 ============================  =======================================  =============================================
 
 The estimates were fitted on one core with 100,000 clustered vectors of 384 dimensions, in microseconds: a walk costs 60
-and 1.1 for each unit of ef; a scan 0.001 for each entry (the bitmap) and 0.04 for each allowed one; cells 200 and 0.03
-for each code compared, of which there are at most ``cells.ENOUGH``. Those of codes grow with the dimension.
+and 1.1 for each unit of ef; a scan 0.0015 for each entry (the bitmap) and 0.06 for each allowed one; cells 80, 0.6 for
+each cell that is looked into and 0.015 for each code compared, of which there are about ``cells.ENOUGH`` at most. Those
+of codes grow with the dimension. So 8,400 allowed entries cost 700 by a scan, and by cells 220 if they lie in 42 of 500
+cells, but 850 if they are spread over all.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -112,8 +113,6 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
         ef_search *= BINARY_EFFORT
     ef = max(ef_search, int(MARGIN * wanted * entries / count))
     scan = scan_cost(entries, count, len(query))
-    # Cells are by l2: of little use where long vectors are near wherever they are.
-    cells = math.inf if segment.recipe.space == "ip" else cells_cost(count, len(query))
     if walk_cost(ef) <= scan:
         found = segment.graph.nearest(query, ef)
         if not allowed.all:
@@ -122,10 +121,12 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
         if len(found.entries) >= wanted:
             return found
     bitmap = None if allowed.all else allowed.bitmap
-    if cells < scan:
+    # Cells are by l2: of little use where long vectors are near wherever they are.
+    if segment.recipe.space != "ip" and cells_cost(count, int(np.count_nonzero(allowed.in_cell)), len(query)) < scan:
         found = segment.cells.nearest(query, CELLS_DEPTH * wanted, allowed.bitmap, allowed.in_cell)
         if len(found.entries) >= wanted:
-            return found
+            # Longer codes leave less doubt, so that fewer vectors have to be read.
+            return found if segment.graph.binary else segment.graph.compare(query, found.entries)
     return segment.graph.scan(query, SCAN_DEPTH * wanted, bitmap)
 
 
@@ -136,9 +137,10 @@ def walk_cost(ef: int) -> float:
 
 def scan_cost(entries: int, count: int, dimension: int) -> float:
     """Return an estimate of a comparison of all allowed codes, in microseconds."""
-    return 0.001 * entries + 0.04 * count * dimension / 384
+    return 0.0015 * entries + 0.06 * count * dimension / 384
 
 
-def cells_cost(count: int, dimension: int) -> float:
-    """Return an estimate of a comparison of codes in the nearest cells, in microseconds."""
-    return 200 + 0.03 * min(count, ENOUGH) * dimension / 384
+def cells_cost(count: int, cells: int, dimension: int) -> float:
+    """Return an estimate of a comparison of codes in the nearest of the cells that hold any, in microseconds."""
+    compared = min(count, ENOUGH)
+    return 80 + 0.6 * cells * compared / max(1, count) + 0.015 * compared * dimension / 384

@@ -32,7 +32,7 @@ class Recorder:
         self.codes = order + noise * np.random.default_rng(1).normal(size=len(order))
         self.fail = fail
         self.calls: list[tuple[str, int]] = []
-        self.count = 50
+        self.count = max(1, int(1.6 * len(order) ** 0.5))
         self.binary = False
         self.cell_of = (np.arange(len(order)) % self.count).astype(np.int32)
 
@@ -49,6 +49,10 @@ class Recorder:
         if bitmap is not None:
             mask = np.unpackbits(bitmap, count=len(self.order), bitorder="little").astype(np.bool_)
         return self._answer("scan", count, mask)
+
+    def compare(self, query: Any, entries: Entries) -> Candidates:
+        order = np.argsort(self.codes[entries], kind="stable")
+        return Candidates(entries[order], self.codes[entries][order])
 
     def _answer(self, way: str, count: int, mask: Any) -> Candidates:
         self.calls.append((way, count))
@@ -153,8 +157,8 @@ def test_a_filter_that_goes_with_the_vectors_leads_from_the_walk_to_the_cells() 
     assert calls[1][1] >= 60
 
 
-def test_a_filter_that_goes_with_few_vectors_leads_from_the_walk_to_a_scan() -> None:
-    calls, found = ask(9000, slice(1000, None))
+def test_a_filter_that_goes_with_the_vectors_leads_from_the_walk_to_a_scan_by_inner_product() -> None:
+    calls, found = ask(9000, slice(1000, None), space="ip")
     assert [way for way, _ in calls] == ["walk", "scan"]
     assert found.tolist() == list(range(1000, 1000 + COMPARED))
 
@@ -203,13 +207,15 @@ def test_costs_grow_with_the_work() -> None:
     counts = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000]
     for small, large in pairwise(counts):
         assert walk_cost(small) < walk_cost(large)
-        assert cells_cost(small, 384) <= cells_cost(large, 384)
+        assert cells_cost(small, 10, 384) <= cells_cost(large, 10, 384) + 6
+        assert cells_cost(1000, small, 384) < cells_cost(1000, large, 384)
         for dimension, longer in ((8, 64), (384, 1536)):
             assert scan_cost(small, small, dimension) < scan_cost(large, small, dimension)
             assert scan_cost(large, small, dimension) < scan_cost(large, large, dimension)
             assert scan_cost(large, small, dimension) < scan_cost(large, small, longer)
-            assert cells_cost(small, dimension) < cells_cost(small, longer)
-    assert cells_cost(planner.ENOUGH, 384) == cells_cost(10**9, 384)
+            assert cells_cost(small, 10, dimension) < cells_cost(small, 10, longer)
+    # However many are allowed, about as many cells are looked into as hold enough.
+    assert cells_cost(10**9, 10**6, 384) < 2 * cells_cost(planner.ENOUGH, 20, 384)
 
 
 def test_more_candidates_are_taken_than_wanted() -> None:
