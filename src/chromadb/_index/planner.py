@@ -18,10 +18,9 @@ dear, or found too few        in the nearest cells that hold any,      allows is
 ============================  =======================================  =============================================
 
 The estimates were fitted on one core with 100,000 clustered vectors of 384 dimensions, in microseconds: a walk costs 60
-and 1.1 for each unit of ef; a scan 0.0015 for each entry (the bitmap) and 0.06 for each allowed one; cells 80, 0.6 for
+and 1.1 for each unit of ef; a scan 0.001 for each entry (the bitmap) and 0.04 for each allowed one; cells 80, 0.6 for
 each cell that is looked into and 0.015 for each code compared, of which there are about ``cells.ENOUGH`` at most. Those
-of codes grow with the dimension. So 8,400 allowed entries cost 700 by a scan, and by cells 220 if they lie in 42 of 500
-cells, but 850 if they are spread over all.
+of codes grow with the dimension. So cells are quicker than a scan where what is allowed lies in few of them.
 """
 
 from __future__ import annotations
@@ -137,7 +136,7 @@ def walk_cost(ef: int) -> float:
 
 def scan_cost(entries: int, count: int, dimension: int) -> float:
     """Return an estimate of a comparison of all allowed codes, in microseconds."""
-    return 0.0015 * entries + 0.06 * count * dimension / 384
+    return 0.001 * entries + 0.04 * count * dimension / 384
 
 
 def cells_cost(count: int, cells: int, dimension: int) -> float:
