@@ -20,6 +20,7 @@ import chromadb
 from chromadb._model.entities import Address
 from chromadb._model.operations import Check
 from chromadb._storage.local import builder, columns, sealing
+from chromadb._storage.local import records as record_store
 
 PROFILE = settings(
     max_examples=200,
@@ -356,8 +357,18 @@ class PersistentCollectionMachine(CollectionMachine):
     """One collection of a persistent client, which is closed and opened again now and then."""
 
     def connect(self) -> Any:
+        self.patch = getattr(self, "patch", None) or pytest.MonkeyPatch()
+        self.patch.setattr(record_store, "PURGED_AT_ONCE", 1)
         self.directory = getattr(self, "directory", None) or tempfile.mkdtemp()
         return chromadb.PersistentClient(self.directory)
+
+    @rule()
+    def purge(self) -> None:
+        """Remove the vectors of deleted records, which otherwise stay."""
+        backend = self.client._system.runner.backend
+        address = Address(self.client.tenant, self.client.database, self.collection.id)
+        with backend.open(address) as store, store.database.write() as sql:
+            record_store.purge(sql, 3)
 
     @rule()
     def seal_columns(self) -> None:
@@ -376,6 +387,7 @@ class PersistentCollectionMachine(CollectionMachine):
 
     def teardown(self) -> None:
         super().teardown()
+        self.patch.undo()
         shutil.rmtree(self.directory)
 
 

@@ -43,6 +43,9 @@ from chromadb._storage.local.text.documents import Documents
 SEGMENTS, TEXT, COLUMNS = "index", "text", "columns"
 """Folders for what is derived from the records; both can be deleted at any time."""
 
+PURGE_BATCH, PURGE_PAUSE = 256, 0.002
+"""Vectors of deleted records removed in one transaction, which takes some 10 ms, and seconds in between."""
+
 FAR = 4096
 """Pages beyond this offset are cut from the labels in memory; nearer ones by SQLite, without loading anything."""
 
@@ -104,6 +107,8 @@ class LocalCollection(ForkAware):
                 labels = snapshot.labels.values[select_mask(sql, snapshot, self._documents, selection.filter)]
             deleted = records.delete(sql, labels[:limit])
         self._changed(deleted)
+        if deleted > records.PURGED_AT_ONCE:
+            self._builder.schedule(self)
         return deleted
 
     def get(self, selection: Selection, limit: int | None, offset: int, fields: Sequence[str]) -> Found:
@@ -221,14 +226,25 @@ class LocalCollection(ForkAware):
         """Seal what is due; return whether there is more to do. Called by the builder."""
         self.building = True
         try:
+            self._purge(stop)
             # Columns and the text index first: they take a tenth of the time.
             with self.database.read() as sql:
                 self._columns.build(sql, stop.is_set)
             with self.database.read() as sql:
                 self._documents.build(sql, stop.is_set)
+            self.database.checkpoint()
             return self._build_segment(stop)
         finally:
             self.building = False
+
+    def _purge(self, stop: threading.Event) -> None:
+        """Remove vectors of deleted records, few at a time, so that writers do not wait."""
+        with self.database.read() as sql:
+            more = records.has_unpurged(sql)
+        while more and not stop.wait(PURGE_PAUSE):
+            with self.database.write() as sql:
+                records.purge(sql, PURGE_BATCH)
+                more = records.has_unpurged(sql)
 
     def _build_segment(self, stop: threading.Event) -> bool:
         recipe = self.recipe
@@ -306,7 +322,7 @@ class LocalCollection(ForkAware):
         snapshot = load_vectors(sql, snapshot, state, state.dimension, segments)
         bad = any(each.recipe != self.recipe or each.commit_no > state.commit_no for each in segments)
         due = snapshot.vectors is not None and sealing.is_due(len(snapshot.vectors.loose))
-        if bad or due or self._documents.is_missing(state):
+        if bad or due or records.has_unpurged(sql) or self._documents.is_missing(state):
             self._builder.schedule(self)
         elif self._columns.current(state) is None:
             self._columns.want(state)

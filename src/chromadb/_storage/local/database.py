@@ -34,6 +34,8 @@ MAX_INTEGER = 2**63 - 1
 """The largest integer of SQLite."""
 
 CACHE_KIB = 8192
+CHECKPOINT_PAGES = 4096
+"""The log is written back once it has so many pages, 64 MB; by the builder before, when there is a quiet moment."""
 
 
 class SqliteDatabase(ForkAware):
@@ -99,6 +101,12 @@ class SqliteDatabase(ForkAware):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+    def checkpoint(self) -> None:
+        """Write back what is in the log, as far as nobody reads it; nobody waits for it."""
+        if self.path is not None:
+            with explained(self.name), self._pool.lend() as connection:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     @property
     def nbytes(self) -> int:
@@ -180,6 +188,7 @@ class SqliteDatabase(ForkAware):
         connection.execute(
             f"PRAGMA page_size={PAGE_SIZE}; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; "
             f"PRAGMA cache_size=-{CACHE_KIB}; PRAGMA synchronous={self._synchronous}; "
+            f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}; "
             # On macOS a sync reaches the disk only so.
             f"PRAGMA fullfsync={'ON' if self._synchronous == 'full' else 'OFF'}; "
             # Overwrites what is deleted: text that a user deleted must not stay readable in the file.
