@@ -84,12 +84,12 @@ def nearest(
         measure: gives the true distances of entries.
     """
     if allowed.count <= depth(n):
-        entries = np.flatnonzero(allowed.entries)
+        entries = allowed.numbers
         return entries, measure(entries)
     entries, codes = candidates(segment, query, n, ef_search, allowed)
     if len(entries) < min(n, allowed.count):
         # Codes can fail on a query of another scale than the vectors; the vectors themselves do not.
-        entries = np.flatnonzero(allowed.entries)
+        entries = allowed.numbers
         return entries, measure(entries)
     taken = min(first(n), len(entries))
     distances = measure(entries[:taken])
@@ -115,7 +115,7 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
     if walk_cost(ef) <= scan:
         found = segment.graph.nearest(query, ef)
         if not allowed.all:
-            inside = allowed.entries[found.entries]
+            inside = allowed.mask[found.entries]
             found = Candidates(found.entries[inside], found.distances[inside])
         if len(found.entries) >= wanted:
             return found

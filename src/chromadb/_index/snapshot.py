@@ -88,11 +88,13 @@ class Snapshot:
         places = places[places >= 0]
         return np.unique(places[self.alive.values[places]])
 
-    def mask_of(self, labels: Labels) -> Mask:
-        """Return which places hold one of `labels`, alive, shape (len,)."""
-        mask = np.zeros(len(self), dtype=np.bool_)
-        mask[self.places_of(labels)] = True
-        return mask
+    def choose(self, places: Places) -> Choice:
+        """Return a choice of those `places` that are alive."""
+        return Choice(len(self), numbers=places[self.alive.values[places]])
+
+    def choose_by(self, mask: Mask) -> Choice:
+        """Return a choice of those places of `mask` that are alive."""
+        return Choice(len(self), mask=mask & self.alive.values)
 
     def advance(
         self,

@@ -48,7 +48,7 @@ def recall(segment: Segment, vectors: Vectors, allowed: NDArray[np.bool_]) -> fl
             query,
             10,
             100,
-            Allowed(allowed, segment.cells),
+            Allowed(segment.cells, len(allowed), mask=allowed),
             lambda some, query=query: exact_distances(segment.recipe.space, query, vectors[some]),
         )
         assert np.allclose(distances, true[entries])

@@ -83,7 +83,7 @@ def ask(
     segment: Any = Segment(np.arange(entries), noise, fail, space)
     query = np.zeros(dimension, dtype=np.float32)
     found, distances = nearest(
-        segment, query, n, ef_search, Allowed(mask, segment.cells), lambda some: some.astype(np.float64)
+        segment, query, n, ef_search, Allowed(segment.cells, len(mask), mask=mask), lambda some: some.astype(np.float64)
     )
     assert distances.tolist() == found.tolist()
     assert len(found) == len(np.unique(found))

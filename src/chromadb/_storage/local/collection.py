@@ -37,7 +37,7 @@ from chromadb._storage.local.follow import follow, load_columns, load_vectors, s
 from chromadb._storage.local.forking import ForkAware
 from chromadb._storage.local.records import Labels, State
 from chromadb._storage.local.segments import SegmentFolder
-from chromadb._storage.local.select import keys_of, select_ids, select_mask
+from chromadb._storage.local.select import Selector, keys_of, select_ids
 from chromadb._storage.local.text.documents import Documents
 
 SEGMENTS, TEXT, COLUMNS = "index", "text", "columns"
@@ -104,7 +104,8 @@ class LocalCollection(ForkAware):
                 labels = select_ids(sql, selection.ids, selection.filter)
             else:
                 snapshot, _ = self._advance(sql, selection.filter)
-                labels = snapshot.labels.values[select_mask(sql, snapshot, self._documents, selection.filter)]
+                choice = Selector(sql, snapshot, self._documents).select(selection.filter)
+                labels = snapshot.labels.values[choice.places]
             deleted = records.delete(sql, labels[:limit])
         self._changed(deleted)
         if deleted > records.PURGED_AT_ONCE:
@@ -121,7 +122,8 @@ class LocalCollection(ForkAware):
             with self.database.read() as sql:
                 return self._fetch(sql, records.page_labels(sql, limit, offset), fields)
         with self._searching(selection.filter) as (sql, snapshot, _):
-            labels = snapshot.labels.values[select_mask(sql, snapshot, self._documents, selection.filter)][offset:end]
+            choice = Selector(sql, snapshot, self._documents).select(selection.filter)
+            labels = snapshot.labels.values[choice.places[offset:end]]
             return self._fetch(sql, labels, fields)
 
     def query(
@@ -153,10 +155,10 @@ class LocalCollection(ForkAware):
 
     def _choose(self, sql: apsw.Connection, snapshot: Snapshot, selection: Selection) -> Choice:
         if selection.ids is not None:
-            return Choice(snapshot.mask_of(select_ids(sql, selection.ids, selection.filter)))
+            return snapshot.choose(snapshot.places_of(select_ids(sql, selection.ids, selection.filter)))
         choice = snapshot.choices.get(selection.filter)
         if choice is None:
-            choice = Choice(select_mask(sql, snapshot, self._documents, selection.filter))
+            choice = Selector(sql, snapshot, self._documents).select(selection.filter)
             snapshot.keep_choice(selection.filter, choice)
         return choice
 
