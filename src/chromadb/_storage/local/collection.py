@@ -38,6 +38,7 @@ from chromadb._storage.local.records import Labels, State
 from chromadb._storage.local.segments import SegmentFolder
 from chromadb._storage.local.select import keys_of, select_ids, select_mask
 from chromadb._storage.local.text.documents import Documents
+from chromadb._storage.local.vacuum import outdated_segments, vacuum_database
 
 SEGMENTS, TEXT = "index", "text"
 """Folders for what is derived from the records; both can be deleted at any time."""
@@ -161,6 +162,16 @@ class LocalCollection(ForkAware):
     def check(self) -> list[Finding]:
         with self._searching(None) as (sql, snapshot, state):
             return check_records(self.database.name, sql, snapshot, state)
+
+    def vacuum(self, timeout: float | None = None) -> None:
+        """Remove what is derived from records that are no more, and write the file anew; see ``vacuum``."""
+        with self.database.read() as sql:
+            state = records.read_state(sql)
+            outdated = outdated_segments(sql, state, self._current_segments(state))
+            self._documents.remove_outdated(sql)
+        self._segments.remove(outdated)
+        self._segments.sweep()
+        vacuum_database(self.database, timeout)
 
     def indexing_status(self) -> IndexingStatus:
         with self.database.read() as sql:

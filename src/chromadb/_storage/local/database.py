@@ -100,6 +100,18 @@ class SqliteDatabase(ForkAware):
                     connection.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def outside_transactions(self, timeout: float | None) -> Iterator[apsw.Connection]:
+        """Give a connection for maintenance, which waits `timeout` seconds for other processes; this process does not
+        write meanwhile."""
+        with explained(self.name), self._writing(), self._pool.lend() as connection:
+            if timeout is not None:
+                connection.set_busy_timeout(int(timeout * 1000))
+            try:
+                yield connection
+            finally:
+                connection.set_busy_timeout(int(self._busy_timeout * 1000))
+
     def close(self) -> None:
         """Close every connection that is not in use, and those in use when they are given back."""
         self._pool.close()

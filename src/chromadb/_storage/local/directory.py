@@ -21,13 +21,13 @@ import os
 import shutil
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
-from chromadb._model.entities import Address, CollectionInfo, Finding
+from chromadb._model.entities import Address, CollectionInfo, Finding, Vacuumed
 from chromadb._storage.base import CollectionStore
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.catalog import Catalog
@@ -35,6 +35,7 @@ from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.forking import ForkAware
+from chromadb._storage.local.vacuum import files_of, vacuum_database
 from chromadb.errors import (
     InvalidArgumentError,
     InvalidCollectionException,
@@ -153,6 +154,55 @@ class LocalBackend(Catalog, ForkAware):
             return []
         except StorageError as error:
             return [Finding(f"{COLLECTIONS}/{info.id}", error.message())]
+
+    def vacuum(
+        self, timeout: float | None = None, progress: Callable[[str, int, int], None] | None = None
+    ) -> list[Vacuumed]:
+        """Write the catalog and every collection anew; see ``_storage.base.Backend``."""
+        if self.path is None:
+            return []
+        infos = [
+            info
+            for tenant, database in self.all_databases()
+            for info in self.list_collections(tenant, database, None, 0)
+        ]
+        names = [*(f"{info.tenant}/{info.database}/{info.name}" for info in infos), "catalog"]
+        done = []
+        for number, (name, info) in enumerate(zip(names, [*infos, None], strict=True)):
+            if progress is not None:
+                progress(name, number, len(names))
+            vacuumed = self._vacuum_catalog(timeout) if info is None else self._vacuum_collection(name, info, timeout)
+            if vacuumed is not None:
+                done.append(vacuumed)
+        return done
+
+    def _vacuum_catalog(self, timeout: float | None) -> Vacuumed:
+        def files() -> dict[str, int]:
+            assert self.path is not None
+            return {path: size for path, size in files_of(self.path).items() if _part(path) not in known}
+
+        known = {str(id) for id in self.collection_ids()}
+        before, error = files(), None
+        self._sweep()
+        try:
+            vacuum_database(self._database, timeout)
+        except StorageError as failure:
+            error = failure.message()
+        return _vacuumed(CATALOG, "catalog", before, files(), error)
+
+    def _vacuum_collection(self, name: str, info: CollectionInfo, timeout: float | None) -> Vacuumed | None:
+        assert self.path is not None
+        folder, error = self.path / COLLECTIONS / str(info.id), None
+        before = files_of(folder)
+        try:
+            with self.open(info.address) as store:
+                store.vacuum(timeout)
+        except InvalidCollectionException:
+            # Deleted meanwhile.
+            return None
+        except StorageError as failure:
+            error = failure.message()
+        return _vacuumed(f"{COLLECTIONS}/{info.id}", name, before, files_of(folder), error)
 
     def close(self) -> None:
         """Release every file. Calling it again does nothing."""
@@ -275,6 +325,18 @@ class LocalBackend(Catalog, ForkAware):
         for name in folders:
             if name not in known and _is_uuid(name):
                 shutil.rmtree(self.path / COLLECTIONS / name, ignore_errors=True)
+
+
+def _part(path: str) -> str:
+    """Return to which collection a file below the directory belongs, "" if to none."""
+    folder, _, rest = path.partition("/")
+    return rest.partition("/")[0] if folder == COLLECTIONS else ""
+
+
+def _vacuumed(where: str, name: str, before: dict[str, int], after: dict[str, int], error: str | None) -> Vacuumed:
+    # SQLite's own files beside a database come and go.
+    removed = [path for path in before if path not in after and not path.endswith(("-wal", "-shm"))]
+    return Vacuumed(where, name, sum(before.values()), sum(after.values()), removed, error)
 
 
 def _handles() -> int:
