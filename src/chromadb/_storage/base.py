@@ -168,7 +168,9 @@ class Backend(Protocol):
         """Audit the catalog and every collection."""
         ...
 
-    def vacuum(self, timeout: float | None, progress: Callable[[str, int, int], None] | None = None) -> list[Vacuumed]:
+    def vacuum(
+        self, timeout: float | None = None, progress: Callable[[str, int, int], None] | None = None
+    ) -> list[Vacuumed]:
         """Write everything anew so that nothing is left of what was deleted; what fails is named, the rest goes on.
 
         Args:

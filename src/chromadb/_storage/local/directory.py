@@ -7,7 +7,10 @@
     <path>/collections/<uuid>/index/, text/       what is derived from them; can be deleted at any time
 
 A folder is made when its collection is first opened, after the catalog has its row; so a folder without a row is left
-over from a collection that was deleted, and is swept away.
+over from a collection that was deleted, and is swept away. Where the disk is so full that the catalog cannot be
+written, a deletion goes the other way round: the folder is renamed to <uuid>.deleted, which is the moment of the
+deletion, then emptied, and the row goes with the space that this gives; if the process ends before, when the place is
+opened next.
 
 Locks: `_lock` guards the table of open collections and is held for opening a file at most. A collection that is in use
 is never closed: it is leased, and the last one to give it back closes it if it was deleted, or the backend closed,
@@ -21,10 +24,10 @@ import os
 import shutil
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID
 
 from chromadb._model.entities import Address, CollectionInfo, Finding, Vacuumed
@@ -42,13 +45,19 @@ from chromadb.errors import (
     StorageCorruptError,
     StorageError,
     StorageFormatError,
+    StorageFullError,
 )
 
 logger = logging.getLogger("chromadb.storage")
 
+T = TypeVar("T")
+
 CATALOG = "catalog.sqlite3"
 COLLECTIONS = "collections"
 RECORDS = "records.sqlite3"
+DELETED = ".deleted"
+"""Ends the name of a folder whose collection is deleted, though the catalog may have it still."""
+
 HANDLES = 16
 """Of the files that a process may have open, one open collection is allowed for so many: it holds up to six itself."""
 
@@ -101,11 +110,17 @@ class LocalBackend(Catalog, ForkAware):
     # --- Backend ----------------------------------------------------------------------------------
 
     def delete_database(self, name: str, tenant: str) -> None:
-        for id in self.remove_database(name, tenant):
+        def doomed() -> list[UUID]:
+            return [info.id for info in self.list_collections(tenant, name, None, 0)]
+
+        for id in self._with_room(lambda: self.remove_database(name, tenant), doomed):
             self._discard(id)
 
     def delete_collection(self, tenant: str, database: str, name: str) -> None:
-        self._discard(self.remove_collection(tenant, database, name))
+        def doomed() -> list[UUID]:
+            return [self.get_collection(tenant, database, name).id]
+
+        self._discard(self._with_room(lambda: self.remove_collection(tenant, database, name), doomed))
 
     @contextmanager
     def open(self, address: Address) -> Iterator[CollectionStore]:
@@ -117,7 +132,12 @@ class LocalBackend(Catalog, ForkAware):
                 # Another process deleted it.
                 self._discard(address.collection)
             raise
-        lease, new = self._take(info)
+        try:
+            lease, new = self._take(info)
+        except StorageError:
+            # Deleted a moment ago, and its files with it.
+            self.get_collection_by_id(info.tenant, info.database, info.id)
+            raise
         try:
             if new:
                 self._still_there(info)
@@ -134,7 +154,7 @@ class LocalBackend(Catalog, ForkAware):
 
     def reset(self) -> None:
         """Delete everything; the default tenant and database are there again."""
-        for id in self.clear():
+        for id in self._with_room(self.clear, self.collection_ids):
             self._discard(id)
 
     def check(self) -> list[Finding]:
@@ -268,15 +288,29 @@ class LocalBackend(Catalog, ForkAware):
 
     def _discard(self, id: UUID) -> None:
         """Close and remove a collection that the catalog does not know any more."""
+        if self._retire(id):
+            self._remove(id)
+
+    def _retire(self, id: UUID) -> bool:
+        """Close a deleted collection; return False if it is in use: then the last user closes and removes it."""
         with self._lock:
             lease = self._open.pop(id, None)
             if lease is not None:
                 lease.closing = lease.deleted = True
                 if lease.users:
-                    return
+                    return False
         if lease is not None:
             lease.store.close()
-        self._remove(id)
+        return True
+
+    def _close_idle(self, id: UUID) -> None:
+        """Close a collection if nobody uses it at the moment."""
+        with self._lock:
+            lease = self._open.get(id)
+            if lease is None or lease.users:
+                return
+            del self._open[id]
+        lease.store.close()
 
     def _open_collection(self, info: CollectionInfo) -> LocalCollection:
         file = None
@@ -311,9 +345,29 @@ class LocalBackend(Catalog, ForkAware):
 
     # --- folders ----------------------------------------------------------------------------------
 
+    def _with_room(self, remove: Callable[[], T], doomed: Callable[[], Iterable[UUID]]) -> T:
+        """Take collections out of the catalog; where the disk is too full for it, their files go first."""
+        try:
+            return remove()
+        except StorageFullError:
+            if self.path is None:
+                raise
+            folders = self.path / COLLECTIONS
+            # Renamed together before any is emptied: all of them are deleted, or none.
+            names = [str(id) for id in doomed() if (folders / str(id)).is_dir()]
+            for name in names:
+                self._close_idle(UUID(name))
+                with explained(str(folders / name)):
+                    os.rename(folders / name, folders / (name + DELETED))
+            for name in names:
+                self._retire(UUID(name))
+                _empty(folders / (name + DELETED))
+            return remove()
+
     def _remove(self, id: UUID) -> None:
         if self.path is not None:
-            shutil.rmtree(self.path / COLLECTIONS / str(id), ignore_errors=True)
+            for name in (str(id), str(id) + DELETED):
+                shutil.rmtree(self.path / COLLECTIONS / name, ignore_errors=True)
 
     def _sweep(self) -> None:
         """Remove the folders of collections that were deleted, where a process ended before it could."""
@@ -323,8 +377,26 @@ class LocalBackend(Catalog, ForkAware):
         folders = [entry.name for entry in os.scandir(self.path / COLLECTIONS)]
         known = {str(id) for id in self.collection_ids()}
         for name in folders:
-            if name not in known and _is_uuid(name):
+            id = name.removesuffix(DELETED)
+            if not _is_uuid(id):
+                continue
+            if id in known and id != name:
+                try:
+                    self.forget_collection(UUID(id))
+                except StorageError as error:
+                    logger.warning("the collection %s is deleted, but not yet out of the catalog: %s", id, error)
+                    continue
+            if id not in known or id != name:
                 shutil.rmtree(self.path / COLLECTIONS / name, ignore_errors=True)
+
+
+def _empty(folder: Path) -> None:
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                os.unlink(entry.path)
 
 
 def _part(path: str) -> str:
