@@ -14,7 +14,13 @@ import numpy as np
 import pytest
 
 import chromadb
-from chromadb.errors import EmbeddingFunctionError, InvalidArgumentError, InvalidArgumentTypeError, StorageError
+from chromadb.errors import (
+    EmbeddingFunctionError,
+    InvalidArgumentError,
+    InvalidArgumentTypeError,
+    StorageError,
+    StorageReplacedError,
+)
 
 
 def test_a_directory_removed_under_a_client_is_noticed_by_the_next_call(tmp_path: Path) -> None:
@@ -38,11 +44,25 @@ def test_a_directory_replaced_by_another_process_is_noticed(tmp_path: Path) -> N
     shutil.rmtree(tmp_path / "db")
     script = "import chromadb, sys; chromadb.PersistentClient(sys.argv[1]).create_collection('new')"
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "db")], check=True)
-    with pytest.raises(StorageError, match="Close every client"):
+    with pytest.raises(StorageReplacedError, match="Make a new client"):
         client.list_collections()
-    client.close()
     with chromadb.PersistentClient(tmp_path / "db") as again:
         assert again.list_collections() == ["new"]
+        client.close()
+        assert again.list_collections() == ["new"]
+
+
+def test_a_new_client_begins_anew_where_the_directory_was_removed(tmp_path: Path) -> None:
+    old = chromadb.PersistentClient(tmp_path / "db")
+    kept = old.create_collection("old", embedding_function=None)
+    shutil.rmtree(tmp_path / "db")
+    with chromadb.PersistentClient(tmp_path / "db") as new, chromadb.PersistentClient(tmp_path / "db") as shared:
+        new.create_collection("new", embedding_function=None).add(ids="a", embeddings=[1, 2])
+        assert shared.list_collections() == ["new"]
+        with pytest.raises(StorageReplacedError):
+            kept.count()
+        old.close()
+        assert shared.get_collection("new").count() == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of this kind")

@@ -37,7 +37,7 @@ class AsyncClient(AsyncSharedSystemClient):
 
     def __init__(self, system: AsyncSystem, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE) -> None:
         self._system = system
-        self._runner: op.AsyncRunner = system.runner
+        self._runner: op.AsyncRunner = system.begin()
         self.tenant = tenant
         self.database = database
 
@@ -128,7 +128,7 @@ class AsyncClient(AsyncSharedSystemClient):
     async def close(self) -> None:
         """Give back files and memory, once no other client shares them. Calling it again does nothing."""
         runner, self._runner = self._runner, CLOSED
-        if runner is not CLOSED and self._system.leave():
+        if runner is not CLOSED and self._system.leave(runner):
             await runner.close()
 
     async def __aenter__(self) -> AsyncClient:

@@ -38,7 +38,7 @@ class Client(SharedSystemClient):
 
     def __init__(self, system: System, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE) -> None:
         self._system = system
-        self._runner: op.Runner = system.runner
+        self._runner: op.Runner = system.begin()
         self.tenant = tenant
         self.database = database
 
@@ -127,7 +127,7 @@ class Client(SharedSystemClient):
     def close(self) -> None:
         """Give back files and memory, once no other client shares them. Calling it again does nothing."""
         runner, self._runner = self._runner, CLOSED
-        if runner is not CLOSED and self._system.leave():
+        if runner is not CLOSED and self._system.leave(runner):
             runner.close()
 
     def __enter__(self) -> Client:

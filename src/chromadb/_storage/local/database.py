@@ -22,7 +22,7 @@ from chromadb._storage.local.connections import ConnectionPool
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.forking import ForkAware
 from chromadb._storage.local.shared_lock import SharedLock
-from chromadb.errors import StorageError, StorageFormatError, StorageLockedError
+from chromadb.errors import StorageFormatError, StorageLockedError, StorageReplacedError
 
 APPLICATION_ID = 0x43484442
 """Marks our SQLite files ("CHDB")."""
@@ -141,10 +141,9 @@ class SqliteDatabase(ForkAware):
         except FileNotFoundError:
             same = False
         if not same:
-            raise StorageError(
-                f"{self.name} was removed or replaced while it was open. Close every client of this directory, "
-                "or call clear_system_cache() of one if the client is out of reach, and make a new one. What is at "
-                "this path now was not changed."
+            raise StorageReplacedError(
+                f"{self.name} was removed or replaced while it was open. Make a new client, which begins with what is "
+                "at this path now, and close this one. Nothing was changed."
             )
 
     @contextmanager
