@@ -43,6 +43,12 @@ class InvalidArgumentTypeError(InvalidArgumentError, TypeError):
     """An argument has a type, or for counts a range, that is not allowed."""
 
 
+class MalformedRequestError(InvalidArgumentTypeError):
+    """A request lacks a field, or a field has the wrong type."""
+
+    _code = 422
+
+
 class InvalidDimensionException(InvalidArgumentError):
     """A vector has another number of dimensions than the collection."""
 
@@ -79,6 +85,12 @@ class BatchSizeExceededError(InvalidArgumentError):
 
     _code = 413
     _wire_name = "BatchSizeExceededError"
+
+
+class RequestTooLargeError(InvalidArgumentError):
+    """A request has more bytes than the server accepts at once."""
+
+    _code = 413
 
 
 # --- what is there, and what is not ----------------------------------------------------------------
@@ -148,6 +160,27 @@ class RateLimitError(ChromaError):
 
     _code = 429
     _wire_name = "RateLimitError"
+
+
+# --- the service ----------------------------------------------------------------------------------
+
+
+class UnsupportedError(ChromaError, NotImplementedError):
+    """The published versions know this, this version cannot do it."""
+
+    _code = 501
+
+
+class ServerBusyError(ChromaError):
+    """A server has more to do than it can take on; the request was not begun and may be sent again."""
+
+    _code = 503
+
+
+class RequestTimeoutError(ChromaError, TimeoutError):
+    """A server did not finish in the time that a request may take; whether it will finish is not known."""
+
+    _code = 504
 
 
 # --- storage --------------------------------------------------------------------------------------
