@@ -15,7 +15,9 @@ from chromadb._wire.exchanges import Exchange, Parameters
 from chromadb._wire.routes import BY_OPERATION, Route
 from chromadb.errors import (
     InvalidArgumentError,
+    InvalidCollectionException,
     MalformedRequestError,
+    NotFoundError,
     UnsupportedError,
     VersionMismatchError,
 )
@@ -94,12 +96,18 @@ def encode_request(operation: Operation[Any], dialect: Dialect = Dialect.V2, *, 
 
     Raises:
         UnsupportedError: that version of the API has no such thing.
+        NotFoundError: a name is empty, which nothing can have.
     """
     route = BY_OPERATION[type(operation)]
     template = route.template(dialect.version)
     if template is None:
         raise UnsupportedError(f"The API v{dialect.version} has no {route.name}.")
     asked = EXCHANGES[type(operation)].ask(operation, dialect, base64)
+    empty = next((name for name in template.segments if asked.parameters[name] == ""), None)
+    if empty is not None:
+        # It would be the path of something else.
+        kind = InvalidCollectionException if empty == "name" else NotFoundError
+        raise kind(f"{'Collection' if empty == 'name' else empty.capitalize()} '' does not exist: its name is empty.")
     path, query = template.fill(asked.parameters)
     return Request(route.method, path, query, None if asked.body is None else msgspec.json.encode(asked.body))
 

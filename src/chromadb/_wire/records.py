@@ -306,15 +306,20 @@ def _get_result(answered: Found, operation: op.Get) -> GetResult:
         "uris": answered.uris if "uris" in operation.include else None,
         "included": cast(Any, list(operation.include)),
         "data": None,
-        "metadatas": cast(Any, answered.metadatas) if "metadatas" in operation.include else None,
+        "metadatas": _metadatas(answered.metadatas) if "metadatas" in operation.include else None,
     }
+
+
+def _metadatas(answered: Sequence[dict[str, Any] | None] | None) -> Any:
+    """Take empty metadata for none: servers of 1.x answer with it."""
+    return None if answered is None else [metadata or None for metadata in answered]
 
 
 def _query_result(answered: Nearest, operation: op.Query) -> QueryResult:
     def column(field: str) -> Any:
         return getattr(answered, field) if field in operation.include else None
 
-    embeddings = column("embeddings")
+    embeddings, metadatas = column("embeddings"), column("metadatas")
     return {
         "ids": answered.ids,
         "embeddings": None if embeddings is None else [matrix_from_lists(each) for each in embeddings],
@@ -322,7 +327,7 @@ def _query_result(answered: Nearest, operation: op.Query) -> QueryResult:
         "uris": column("uris"),
         "included": cast(Any, list(operation.include)),
         "data": None,
-        "metadatas": column("metadatas"),
+        "metadatas": metadatas and [_metadatas(each) for each in metadatas],
         "distances": column("distances"),
     }
 
