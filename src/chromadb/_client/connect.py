@@ -224,20 +224,19 @@ def _of_server(host: Any, port: Any, ssl: Any, headers: Any, settings: Settings 
         InvalidArgumentError: both name the server, and not the same one.
     """
     chosen = get_settings() if settings is None else _check(settings)
-    update: dict[str, Any] = {"chroma_api_impl": api}
-    for name, given, default, configured in (
-        ("host", host, DEFAULT_HOST, chosen.chroma_server_host),
-        ("port", port, DEFAULT_PORT, chosen.chroma_server_http_port),
-    ):
-        checked = check_port(given) if name == "port" else given
-        # What stands in the environment gives way to arguments; what is passed as settings does not.
-        if given is not default and settings is not None and configured not in (None, checked):
+    given: dict[str, Any] = {}
+    if host is not DEFAULT_HOST:
+        given["chroma_server_host"] = host
+    if port is not DEFAULT_PORT:
+        given["chroma_server_http_port"] = check_port(port)
+    # What stands in the environment gives way to arguments; what is passed as settings does not.
+    for name, value in given.items() if settings is not None else ():
+        if getattr(chosen, name) not in (None, value):
             raise InvalidArgumentError(
-                f"Expected one {name}, got {given!r} as an argument and {configured!r} in the settings. "
-                "Give it in one place."
+                f"Expected one value of {name}, got {value!r} as an argument and {getattr(chosen, name)!r} in the "
+                "settings. Give it in one place."
             )
-        if given is not default or (configured is None and name == "host"):
-            update["chroma_server_host" if name == "host" else "chroma_server_http_port"] = checked
+    update = {"chroma_api_impl": api, "chroma_server_host": chosen.chroma_server_host or host, **given}
     if ssl:
         update["chroma_server_ssl_enabled"] = True
     if headers:
@@ -265,8 +264,8 @@ def _engine(path: str | None, settings: Settings) -> Runner:
             raise
         raise ThinClientError(
             "This is the thin client, chromadb-client, which has no database in it. Use chromadb.HttpClient or "
-            f"chromadb.AsyncHttpClient, or Settings with chroma_api_impl {HTTP_API!r} or {ASYNC_HTTP_API!r}; or install "
-            "chromadb in its place."
+            f"chromadb.AsyncHttpClient, or Settings with chroma_api_impl {HTTP_API!r} or {ASYNC_HTTP_API!r}; or "
+            "install chromadb in its place."
         ) from None
 
     backend = LocalBackend(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple
 from typing import Any, cast
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -11,7 +12,7 @@ from msgspec import structs
 
 from chromadb._client._async.threads import in_thread
 from chromadb._client._async.transport import AsyncTransport
-from chromadb._client.http.answers import UNAVAILABLE, error_of, outdated, stranger
+from chromadb._client.http.answers import error_of, is_unavailable, outdated, stranger
 from chromadb._client.http.failures import explain, is_broken, is_unsent
 from chromadb._client.http.options import HttpOptions
 from chromadb._client.http.parts import partly_written, smaller
@@ -44,7 +45,7 @@ class AsyncHttpRunner:
 
     @property
     def base_url(self) -> str:
-        """The URL of the API."""
+        """The URL of the server."""
         return self._options.url
 
     async def run(self, operation: Operation[R]) -> R:
@@ -100,7 +101,7 @@ class AsyncHttpRunner:
                 if not again or not (is_unsent(error) or (repeatable and is_broken(error))):
                     raise explain(error, self.base_url, self._options.timeouts) from error
             else:
-                if not again or not repeatable or response.status_code not in UNAVAILABLE:
+                if not again or not is_unavailable(response, repeatable):
                     return response
             await self._transport.pause(FIRST_PAUSE * 2 ** (self._options.retries - again))
         raise AssertionError("the last attempt returns or raises")
@@ -172,8 +173,8 @@ class AsyncHttpRunner:
         info = cast("CollectionInfo | None", await self._ask(operation, peer))
         if info is not None:
             return info
-        address = operation.address
-        return await self.run(op.GetCollectionById(address.tenant, address.database, address.collection))
+        tenant, database, id = cast("tuple[str, str, UUID]", astuple(operation.address))
+        return await self.run(op.GetCollectionById(tenant, database, id))
 
     async def _get_by_id(self, operation: op.GetCollectionById, peer: Peer) -> CollectionInfo:
         for info in await self._ask(op.ListCollections(operation.tenant, operation.database), peer):
@@ -194,5 +195,11 @@ class AsyncHttpRunner:
     async def _get_none(self, operation: op.Get, peer: Peer) -> GetResult:
         """Return no record in the form asked for: servers of 0.x take a limit of 0 for none."""
         found = await self._ask(structs.replace(operation, limit=1), peer)
-        lists = ("ids", "embeddings", "documents", "uris", "metadatas")
-        return cast(GetResult, {**found, **{name: found[name][:0] for name in lists if found[name] is not None}})
+        return {
+            **found,
+            "ids": [],
+            "embeddings": None if found["embeddings"] is None else found["embeddings"][:0],
+            "documents": None if found["documents"] is None else [],
+            "uris": None if found["uris"] is None else [],
+            "metadatas": None if found["metadatas"] is None else [],
+        }

@@ -8,6 +8,7 @@ from contextlib import suppress
 import httpx
 
 from chromadb._client.http.options import HttpOptions
+from chromadb._wire.codec import JSON, Request
 
 
 class AsyncTransport:
@@ -21,15 +22,15 @@ class AsyncTransport:
         self._options = options
         self._clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
 
-    async def send(
-        self, method: str, path: str, query: dict[str, str], body: bytes | None, headers: dict[str, str]
-    ) -> httpx.Response:
-        """Send a request to a path below the URL of the API; return the answer, read to its end.
+    async def send(self, request: Request) -> httpx.Response:
+        """Send a request; return the answer, read to its end.
 
         Raises:
             httpx.TransportError: there is none.
         """
-        url = self._options.url + path
+        method, path, query, body = request
+        url = self._options.address(path)
+        headers = None if body is None else {"content-type": JSON}
         return await self._client().request(method, url, params=query or None, content=body, headers=headers)
 
     async def pause(self, seconds: float) -> None:

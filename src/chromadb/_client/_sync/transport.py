@@ -10,6 +10,7 @@ from weakref import WeakSet
 import httpx
 
 from chromadb._client.http.options import HttpOptions
+from chromadb._wire.codec import JSON, Request
 
 
 class Transport:
@@ -25,15 +26,15 @@ class Transport:
         self._made: httpx.Client | None = None
         _all.add(self)
 
-    def send(
-        self, method: str, path: str, query: dict[str, str], body: bytes | None, headers: dict[str, str]
-    ) -> httpx.Response:
-        """Send a request to a path below the URL of the API; return the answer, read to its end.
+    def send(self, request: Request) -> httpx.Response:
+        """Send a request; return the answer, read to its end.
 
         Raises:
             httpx.TransportError: there is none.
         """
-        url = self._options.url + path
+        method, path, query, body = request
+        url = self._options.address(path)
+        headers = None if body is None else {"content-type": JSON}
         return self._client().request(method, url, params=query or None, content=body, headers=headers)
 
     def pause(self, seconds: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import msgspec
 
@@ -14,13 +16,25 @@ UNAVAILABLE = (502, 503, 504)
 """Statuses by which a server, or a proxy before it, says: not now."""
 
 
-def error_of(response: httpx.Response, operation: Operation[object], url: str) -> ChromaError | None:
+def is_unavailable(response: httpx.Response, repeatable: bool) -> bool:
+    """Return whether it is safe, and may help, to send the request again.
+
+    Args:
+        response: read to its end.
+        repeatable: whether it does no harm if the server carried out the request.
+    """
+    if response.status_code == 503 and b"ServerBusyError" in response.content:
+        return True  # it was not begun
+    return repeatable and response.status_code in (502, 503)
+
+
+def error_of(response: httpx.Response, operation: Operation[Any], url: str) -> ChromaError | None:
     """Return the error that an answer tells of, None if it tells of none.
 
     Args:
         response: read to its end.
         operation: that was asked for.
-        url: of the API.
+        url: of the server.
     """
     status = response.status_code
     if status < 300:
@@ -36,9 +50,9 @@ def error_of(response: httpx.Response, operation: Operation[object], url: str) -
             f"The server at {url} is not available: status {status}, {_excerpt(response)}. Try again later."
         )
     if status in (404, 405, 410):
+        asked = f"{response.request.method} {response.request.url.path}"
         return ServerAnswerError(
-            f"The server at {url} does not know {response.request.method} {response.request.url.path}: status {status}, "
-            f"{_excerpt(response)}. Is it a Chroma server, 0.5.23 or later, and is the path before /api right?"
+            f"The server at {url} does not know {asked}: status {status}, {_excerpt(response)}. Is it a Chroma server, 0.5.23 or later, and is the path before /api right?"
         )
     return decode_error(status, response.content, operation)
 

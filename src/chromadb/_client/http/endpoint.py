@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -10,6 +9,8 @@ from chromadb._model.names import describe, shorten
 from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError
 
 PORTS = {"http": 80, "https": 443}
+API = "/api/v2"
+"""Where the API begins on a server."""
 
 
 class _DefaultHost(str):
@@ -25,14 +26,13 @@ DEFAULT_PORT = _DefaultPort(8000)
 """The defaults of `host` and `port`; these very objects mean that none was given."""
 
 
-def base_url(host: Any, port: Any, ssl: bool, api_path: str) -> str:
-    """Return the URL below which the API of a server lies, without a slash at its end.
+def server_url(host: Any, port: Any, ssl: bool) -> str:
+    """Return the URL of a server, without a slash at its end.
 
     Args:
         host: a name, an IP address, either with ``:port``, or a URL, with a path if the server lies behind one.
         port: where `host` has none; None or ``DEFAULT_PORT``: 8000, or the scheme's where `host` is a URL.
         ssl: HTTPS, where `host` is not a URL.
-        api_path: where the API begins, below the path of `host`.
 
     Raises:
         InvalidArgumentError: no server can be there; or two arguments contradict each other.
@@ -47,16 +47,26 @@ def base_url(host: Any, port: Any, ssl: bool, api_path: str) -> str:
     number = _port_of(host, parts)
     if number is None:
         given = port is not None and port is not DEFAULT_PORT
-        number = check_port(port) if given else None if is_url else int(DEFAULT_PORT)
+        number = check_port(port) if given else PORTS[parts.scheme] if is_url else int(DEFAULT_PORT)
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    place = "" if number is None or number == PORTS[parts.scheme] else f":{number}"
-    prefix, below = parts.path.rstrip("/"), f"/{api_path.strip('/')}"
-    if below == "/api/v1":
+    place = "" if number == PORTS[parts.scheme] else f":{number}"
+    path = parts.path.rstrip("/")
+    return f"{parts.scheme}://{name}{place}{path.removesuffix(API)}"
+
+
+def check_api_path(path: str) -> str:
+    """Return where the API begins, without a slash at its end.
+
+    Raises:
+        InvalidArgumentError: it is that of API v1.
+    """
+    checked = f"/{path.strip('/')}" if path.strip("/") else ""
+    if checked.endswith("/api/v1"):
         raise InvalidArgumentError(
-            "Expected chroma_server_api_default_path to end in /api/v2, got /api/v1, which this client does not speak. "
-            "Servers since 0.5.20 speak /api/v2."
+            f"Expected chroma_server_api_default_path to lead to API v2, got {path!r}: this client does not speak "
+            "API v1. Leave the setting out."
         )
-    return f"{parts.scheme}://{name}{place}{prefix if prefix.endswith(below) else prefix + below}"
+    return checked
 
 
 def check_port(port: Any) -> int:
@@ -73,6 +83,8 @@ def check_port(port: Any) -> int:
 
 def is_loopback(host: str) -> bool:
     """Return whether a host is this machine, to which no proxy leads."""
+    import ipaddress
+
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -33,13 +33,13 @@ def explain(error: Exception, url: str, timeouts: httpx.Timeout) -> ChromaError:
 
     Args:
         error: what httpx raised.
-        url: of the API, for the message.
+        url: of the server, for the message.
         timeouts: of the request, for the message.
     """
     where = f"the Chroma server at {url}"
     if isinstance(error, httpx.ConnectTimeout):
         return ServerTimeoutError(
-            f"Could not connect to {where} within {timeouts.connect} s. Check the host, the port and firewalls between; "
+            f"Could not connect to {where} within {timeouts.connect} s. Check the host, the port and firewalls; "
             "chroma_http_connect_timeout_seconds sets the time."
         )
     if isinstance(error, httpx.PoolTimeout):

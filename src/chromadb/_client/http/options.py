@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from chromadb._client.http.auth import request_headers
-from chromadb._client.http.endpoint import base_url, is_loopback
+from chromadb._client.http.endpoint import API, check_api_path, is_loopback, server_url
 from chromadb._settings import Settings
 from chromadb.errors import InvalidArgumentError
 
@@ -23,7 +23,9 @@ class HttpOptions:
     """How to speak with one server."""
 
     url: str
-    """Below which the API lies, without a slash at its end."""
+    """Of the server, without a slash at its end."""
+    api_path: str
+    """Where the API begins below it."""
     headers: dict[str, str]
     timeouts: httpx.Timeout
     limits: httpx.Limits
@@ -33,6 +35,11 @@ class HttpOptions:
     retries: int
     """How often a request that is safe to repeat is sent again."""
 
+    def address(self, path: str) -> str:
+        """Return the URL of a path of the API, which begins with ``/api``."""
+        below = path.removeprefix(API)
+        return self.url + (path if below == path else self.api_path + below)
+
 
 def http_options(settings: Settings) -> HttpOptions:
     """Return what the settings say about a server.
@@ -41,16 +48,12 @@ def http_options(settings: Settings) -> HttpOptions:
         InvalidArgumentError: there is no host, or a value is not allowed.
     """
     host = settings.require("chroma_server_host")
-    url = base_url(
-        host,
-        settings.chroma_server_http_port,
-        bool(settings.chroma_server_ssl_enabled),
-        settings.chroma_server_api_default_path,
-    )
+    url = server_url(host, settings.chroma_server_http_port, bool(settings.chroma_server_ssl_enabled))
     silence = settings.chroma_http_timeout_seconds
     headers = {"user-agent": USER_AGENT, "accept": "application/json", **request_headers(settings)}
     return HttpOptions(
         url,
+        check_api_path(settings.chroma_server_api_default_path),
         headers,
         httpx.Timeout(silence, connect=settings.chroma_http_connect_timeout_seconds),
         httpx.Limits(
@@ -75,11 +78,13 @@ def _trust(url: str, verify: bool | str | None) -> ssl.SSLContext:
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if isinstance(verify, str):
         try:
-            return ssl.create_default_context(**{"capath" if os.path.isdir(verify) else "cafile": verify})
+            if os.path.isdir(verify):
+                return ssl.create_default_context(capath=verify)
+            return ssl.create_default_context(cafile=verify)
         except (OSError, ssl.SSLError) as error:
             raise InvalidArgumentError(
-                f"Expected chroma_server_ssl_verify to be a boolean, or the path of a file of certificates in PEM or of "
-                f"a directory of such files, got {verify!r}: {error}."
+                f"Expected chroma_server_ssl_verify to be a boolean, or the path of a file or directory of PEM "
+                f"certificates; got {verify!r}: {error}."
             ) from None
     context = httpx.create_ssl_context()
     if verify is False:

@@ -13,6 +13,6 @@ def smaller(size: int) -> int:
 def partly_written(error: ChromaError, done: int, total: int) -> ChromaError:
     """Return an error of the same class that says what was written before."""
     return type(error)(
-        f"{error.message()} The call was sent in parts: the first {done} of {total} records are written, the others are "
-        "not. To write the rest, repeat the call once the cause is gone: what is written already is left as it is."
+        f"{error.message()} The call was sent in parts, of which the first {done} of {total} records are written and "
+        "the others are not. Once the cause is gone, repeat the call: that does no harm to those that are written."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from chromadb._model import operations as op
 from chromadb._wire.dialects import Dialect
@@ -40,7 +41,7 @@ class Peer:
     own: bool
     """Whether it is a server of this project, which does everything that the embedded database does."""
 
-    def check(self, operation: op.Operation[object]) -> None:
+    def check(self, operation: op.Operation[Any]) -> None:
         """Refuse what the server would silently do otherwise than it is asked.
 
         Raises:
