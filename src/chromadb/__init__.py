@@ -16,14 +16,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chromadb import api, config, db, errors, types, utils
+    from chromadb import api, auth, config, db, errors, types, utils
     from chromadb._client._async.client import AsyncClient as AsyncClientAPI
     from chromadb._client._sync.client import Client as ClientAPI
     from chromadb._client._sync.collection import Collection
     from chromadb._client.connect import (
         AdminClient,
+        AsyncHttpClient,
         Client,
+        CloudClient,
         EphemeralClient,
+        HttpClient,
         PersistentClient,
         configure,
         get_settings,
@@ -52,8 +55,10 @@ __all__ = [
     "ID",
     "AdminClient",
     "AsyncClientAPI",
+    "AsyncHttpClient",
     "Client",
     "ClientAPI",
+    "CloudClient",
     "Collection",
     "CollectionMetadata",
     "Documents",
@@ -61,6 +66,7 @@ __all__ = [
     "Embeddings",
     "EphemeralClient",
     "GetResult",
+    "HttpClient",
     "IDs",
     "Metadata",
     "PersistentClient",
@@ -70,6 +76,7 @@ __all__ = [
     "WhereDocument",
     "__version__",
     "api",
+    "auth",
     "config",
     "configure",
     "db",
@@ -79,7 +86,7 @@ __all__ = [
     "utils",
 ]
 
-_SUBMODULES = ("api", "config", "db", "errors", "types", "utils")
+_SUBMODULES = ("api", "auth", "config", "db", "errors", "types", "utils")
 
 _HOMES = {
     "AsyncClientAPI": ("chromadb._client._async.client", "AsyncClient"),
@@ -89,7 +96,17 @@ _HOMES = {
     "Settings": ("chromadb._settings", "Settings"),
     **{
         name: ("chromadb._client.connect", name)
-        for name in ("AdminClient", "Client", "EphemeralClient", "PersistentClient", "configure", "get_settings")
+        for name in (
+            "AdminClient",
+            "AsyncHttpClient",
+            "Client",
+            "CloudClient",
+            "EphemeralClient",
+            "HttpClient",
+            "PersistentClient",
+            "configure",
+            "get_settings",
+        )
     },
     **{name: ("chromadb._model.names", name) for name in ("DEFAULT_DATABASE", "DEFAULT_TENANT")},
     **{
@@ -118,10 +135,6 @@ def __getattr__(name: str) -> Any:
         module, attribute = _HOMES[name]
         value = globals()[name] = getattr(importlib.import_module(module), attribute)
         return value
-    if name in ("HttpClient", "AsyncHttpClient", "CloudClient"):
-        raise AttributeError(
-            f"chromadb.{name} is not part of this version, which is the embedded database: see docs/differences.md."
-        )
     raise AttributeError(f"module 'chromadb' has no attribute {name!r}")
 
 

@@ -34,6 +34,8 @@ class _Shared:
         self.settings = settings
         self.where = where
         self.clients = 0
+        self.by_identity = False
+        """Whether the credentials of a client say which tenant and database it uses."""
 
     def share(self: SystemT) -> SystemT:
         """Count one client more."""
@@ -59,13 +61,16 @@ class System(_Shared):
         runner: executes their operations.
         settings: that it was made from.
         where: the place.
+        server: what clients hold as ``_server``; None for that of an embedded client.
         on_disk: whether the place outlives the runner, so that it can be closed behind clients that were forgotten.
     """
 
-    def __init__(self, runner: Runner, settings: Settings, where: str, *, on_disk: bool = False) -> None:
+    def __init__(
+        self, runner: Runner, settings: Settings, where: str, *, server: Any = None, on_disk: bool = False
+    ) -> None:
         super().__init__(settings, where)
         self.runner = runner
-        self.server = SegmentAPI(runner)
+        self.server = SegmentAPI(runner) if server is None else server
         self.on_disk = on_disk
         _all.add(self)
 

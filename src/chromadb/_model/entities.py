@@ -57,10 +57,10 @@ class UserIdentity:
 
 @dataclass(frozen=True)
 class Address:
-    """Where an operation on records goes: a collection of a database of a tenant."""
+    """Where an operation on records goes: a collection of a database of a tenant; None stands for whichever it is."""
 
-    tenant: str
-    database: str
+    tenant: str | None
+    database: str | None
     collection: UUID
 
 
