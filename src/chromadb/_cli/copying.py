@@ -1,0 +1,155 @@
+"""Copying collections from one client to another: what ``chroma copy`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from chromadb._cli.commands import Failure
+from chromadb._client._sync.client import Client
+from chromadb._model import operations as op
+from chromadb._model.entities import CollectionInfo
+from chromadb._model.names import shorten
+from chromadb._model.operations import Selection
+from chromadb._model.records import check_records
+from chromadb.errors import InvalidCollectionException
+
+FIELDS = ("metadatas", "documents", "uris", "embeddings")
+
+
+@dataclass
+class CollectionCopy:
+    """One collection, and how far its copy is."""
+
+    source: CollectionInfo
+    total: int
+    """Records of the source when it began."""
+    target: CollectionInfo | None = None
+    already: int = 0
+    """Records that were there before."""
+    copied: int = 0
+
+    @property
+    def name(self) -> str:
+        """The name, on both sides."""
+        return self.source.name
+
+
+class Copying:
+    """Copies collections of the database of one client into that of another.
+
+    Args:
+        reader: where they are.
+        writer: where they are to be.
+        batch: records to read and write at once.
+        resume: whether copies that exist are continued.
+    """
+
+    def __init__(self, reader: Client, writer: Client, *, batch: int, resume: bool) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._batch = batch
+        self._resume = resume
+        self.collections: list[CollectionCopy] = []
+
+    def plan(self, names: list[str] | None) -> None:
+        """Find out what is to be copied, all collections for None; nothing is written yet.
+
+        Raises:
+            InvalidCollectionException: one of the names does not exist.
+            Failure: a collection exists on the other side already, and is not the beginning of a copy.
+        """
+        infos = self._list() if names is None else [self._find(self._reader, name) for name in names]
+        self.collections = [CollectionCopy(info, self._count(self._reader, info)) for info in infos]
+        for each in self.collections:
+            try:
+                each.target = self._find(self._writer, each.name)
+            except InvalidCollectionException:
+                continue
+            if not self._resume:
+                raise Failure(
+                    f"Collection {each.name!r} exists already in {self._where(self._writer)}. Delete it, copy others "
+                    "with --collections, or continue a copy that was interrupted with --resume. Nothing was copied."
+                )
+            self._check_beginning(each, each.target)
+
+    def copy(self, each: CollectionCopy, progress: Callable[[int], object]) -> None:
+        """Copy one collection.
+
+        Args:
+            each: one of `collections`.
+            progress: told how many records are there.
+
+        Raises:
+            Failure: the counts differ at the end.
+        """
+        if each.target is None:
+            each.target = self._create(each.source)
+        done = each.already
+        while done < each.total:
+            page = self._page(self._reader, each.source, done, FIELDS)
+            if not page["ids"]:
+                break
+            columns = {name: page[name] for name in FIELDS}
+            self._writer._runner.run(op.Add(each.target.address, check_records(page["ids"], **columns)))
+            done += len(page["ids"])
+            each.copied = done - each.already
+            progress(done)
+        read, written = self._count(self._reader, each.source), self._count(self._writer, each.target)
+        if not done == read == written:
+            raise Failure(
+                f"Collection {each.name!r} has {read} records, and its copy {written}: somebody was writing to one of "
+                "them. Copy it with --resume, or delete the copy and copy it again while nobody writes."
+            )
+
+    def _check_beginning(self, each: CollectionCopy, target: CollectionInfo) -> None:
+        each.already = self._count(self._writer, target)
+        same = (
+            target.configuration == each.source.configuration
+            and (target.metadata or None) == (each.source.metadata or None)
+            and each.already <= each.total
+        )
+        offset = 0
+        while same and offset < each.already:
+            there = self._page(self._writer, target, offset, ())["ids"]
+            here = self._page(self._reader, each.source, offset, ())["ids"][: len(there)]
+            same = bool(there) and here == there
+            offset += len(there)
+        if not same:
+            raise Failure(
+                f"Collection {each.name!r} of {self._where(self._writer)} is not the beginning of a copy: its records, "
+                "its metadata or its configuration differ. Delete it, or copy others with --collections. Nothing was "
+                "copied."
+            )
+
+    def _list(self) -> list[CollectionInfo]:
+        return self._reader._runner.run(op.ListCollections(self._reader.tenant, self._reader.database))
+
+    @staticmethod
+    def _find(client: Client, name: str) -> CollectionInfo:
+        return client._runner.run(op.GetCollection(client.tenant, client.database, name))
+
+    @staticmethod
+    def _count(client: Client, info: CollectionInfo) -> int:
+        return client._runner.run(op.Count(info.address))
+
+    def _page(self, client: Client, info: CollectionInfo, offset: int, fields: tuple[str, ...]) -> Any:
+        return client._runner.run(op.Get(info.address, Selection(), self._batch, offset, fields))
+
+    def _create(self, source: CollectionInfo) -> CollectionInfo:
+        # Not through the client: the embedding function need not exist here, what is stored of it is enough.
+        return self._writer._runner.run(
+            op.CreateCollection(
+                self._writer.tenant,
+                self._writer.database,
+                source.name,
+                source.configuration.hnsw,
+                source.configuration.embedding_function,
+                source.metadata,
+            )
+        )
+
+    @staticmethod
+    def _where(client: Client) -> str:
+        return f"database {shorten(client.database)} of {client._system.where}"
