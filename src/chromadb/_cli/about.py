@@ -43,23 +43,19 @@ def version(as_json: bool) -> None:
     """Print the versions of the software: of Chroma, and of what it rests on."""
     from importlib.metadata import version as installed
 
-    import apsw
-
     from chromadb import __version__
 
     versions = {
         "chromadb": distribution_version(),
         "api": __version__,
         "python": ".".join(map(str, sys.version_info[:3])),
-        "sqlite": apsw.sqlite_lib_version(),
-        "faiss-cpu": installed("faiss-cpu"),
-        "numpy": installed("numpy"),
+        **{package: installed(package) for package in ("apsw", "faiss-cpu", "numpy", "onnxruntime")},
     }
     if as_json:
         print_json(versions)
         return
     for name, value in versions.items():
-        click.echo(f"{name:<10} {value}")
+        click.echo(f"{name:<11} {value}")
 
 
 @click.command(cls=Command, examples="chroma docs filters")

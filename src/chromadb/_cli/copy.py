@@ -38,6 +38,7 @@ BATCH = 1000
     type=click.IntRange(1, 100_000),
     default=BATCH,
     show_default=True,
+    metavar="NUMBER",
     help="Records to read and write at once.",
 )
 @click.option("--from-tenant", default=DEFAULT_TENANT, show_default=True, metavar="NAME", help="Copy from this tenant.")
@@ -77,7 +78,7 @@ def copy(
 
     Tenant and database must exist on the other side: chroma db create makes a database.
     """
-    from chromadb._cli.copying import Copying
+    from chromadb._cli.copying import Copying, list_copies
 
     wanted = list(dict.fromkeys(name.strip() for group in names for name in group.split(",")))
     if everything == bool(names):
@@ -85,19 +86,21 @@ def copy(
     one, other = parse_place(source, from_headers), parse_place(target, to_headers)
     if (str(one), from_tenant, from_database) == (str(other), to_tenant, to_database):
         raise click.UsageError("Expected two places, got the same one twice.")
-    with one.client(from_tenant, from_database) as reader, other.client(to_tenant, to_database, create=True) as writer:
-        copying = Copying(reader, writer, batch=batch, resume=resume)
-        copying.plan(None if everything else wanted)
-        with progress_bar() as progress:
-            for each in copying.collections:
+    with one.client(from_tenant, from_database) as reader:
+        collections = list_copies(reader, None if everything else wanted)
+        with other.client(to_tenant, to_database, create=True) as writer, progress_bar() as progress:
+            copying = Copying(reader, writer, batch)
+            for each in collections:
+                copying.prepare(each, resume=resume)
+            for each in collections:
                 task = progress.add_task(each.name, total=each.total, completed=each.already)
                 copying.copy(each, lambda done, task=task: progress.update(task, completed=done))  # type: ignore[misc]
     if as_json:
         fields = ("name", "total", "already", "copied")
-        print_json([{field: getattr(each, field) for field in fields} for each in copying.collections])
-    elif copying.collections:
-        rows = [(each.name, f"{each.copied:,}", f"{each.already:,}") for each in copying.collections]
+        print_json([{field: getattr(each, field) for field in fields} for each in collections])
+    elif collections:
+        rows = [(each.name, f"{each.copied:,}", f"{each.already:,}") for each in collections]
         print_table(("collection", "copied", "there before"), rows, right=("copied", "there before"))
-        click.echo(f"{plural(len(copying.collections), 'collection')} copied to {other}.")
+        click.echo(f"{plural(len(collections), 'collection')} copied to {other}.")
     else:
         click.echo(f"There is no collection in database {from_database!r} of {one}.", err=True)

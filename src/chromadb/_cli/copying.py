@@ -36,49 +36,55 @@ class CollectionCopy:
         return self.source.name
 
 
+def list_copies(reader: Client, names: list[str] | None) -> list[CollectionCopy]:
+    """Return what is to be copied of the database of a client: the collections of these names, all for None.
+
+    Raises:
+        InvalidCollectionException: one of them does not exist.
+    """
+    if names is None:
+        infos = reader._runner.run(op.ListCollections(reader.tenant, reader.database))
+    else:
+        infos = [_find(reader, name) for name in names]
+    return [CollectionCopy(info, _count(reader, info)) for info in infos]
+
+
 class Copying:
-    """Copies collections of the database of one client into that of another.
+    """Copies collections from the database of one client to that of another.
 
     Args:
         reader: where they are.
         writer: where they are to be.
         batch: records to read and write at once.
-        resume: whether copies that exist are continued.
     """
 
-    def __init__(self, reader: Client, writer: Client, *, batch: int, resume: bool) -> None:
+    def __init__(self, reader: Client, writer: Client, batch: int) -> None:
         self._reader = reader
         self._writer = writer
         self._batch = batch
-        self._resume = resume
-        self.collections: list[CollectionCopy] = []
 
-    def plan(self, names: list[str] | None) -> None:
-        """Find out what is to be copied, all collections for None; nothing is written yet.
+    def prepare(self, each: CollectionCopy, *, resume: bool) -> None:
+        """Find out what of a collection is there already. Nothing is written.
 
         Raises:
-            InvalidCollectionException: one of the names does not exist.
-            Failure: a collection exists on the other side already, and is not the beginning of a copy.
+            Failure: it is there, and is not to be resumed, or is not the beginning of a copy.
         """
-        infos = self._list() if names is None else [self._find(self._reader, name) for name in names]
-        self.collections = [CollectionCopy(info, self._count(self._reader, info)) for info in infos]
-        for each in self.collections:
-            try:
-                each.target = self._find(self._writer, each.name)
-            except InvalidCollectionException:
-                continue
-            if not self._resume:
-                raise Failure(
-                    f"Collection {each.name!r} exists already in {self._where(self._writer)}. Delete it, copy others "
-                    "with --collections, or continue a copy that was interrupted with --resume. Nothing was copied."
-                )
-            self._check_beginning(each, each.target)
+        try:
+            each.target = _find(self._writer, each.name)
+        except InvalidCollectionException:
+            return
+        if not resume:
+            raise Failure(
+                f"Collection {each.name!r} exists already in {self._where()}. Delete it, copy others with "
+                "--collections, or continue a copy that was interrupted with --resume. Nothing was copied."
+            )
+        self._check_beginning(each, each.target)
 
     def copy(self, each: CollectionCopy, progress: Callable[[int], object]) -> None:
         """Copy one collection.
 
         Args:
-            each: one of `collections`.
+            each: what `prepare` has seen.
             progress: told how many records are there.
 
         Raises:
@@ -96,7 +102,7 @@ class Copying:
             done += len(page["ids"])
             each.copied = done - each.already
             progress(done)
-        read, written = self._count(self._reader, each.source), self._count(self._writer, each.target)
+        read, written = _count(self._reader, each.source), _count(self._writer, each.target)
         if not done == read == written:
             raise Failure(
                 f"Collection {each.name!r} has {read} records, and its copy {written}: somebody was writing to one of "
@@ -104,7 +110,7 @@ class Copying:
             )
 
     def _check_beginning(self, each: CollectionCopy, target: CollectionInfo) -> None:
-        each.already = self._count(self._writer, target)
+        each.already = _count(self._writer, target)
         same = (
             target.configuration == each.source.configuration
             and (target.metadata or None) == (each.source.metadata or None)
@@ -118,21 +124,10 @@ class Copying:
             offset += len(there)
         if not same:
             raise Failure(
-                f"Collection {each.name!r} of {self._where(self._writer)} is not the beginning of a copy: its records, "
+                f"Collection {each.name!r} of {self._where()} is not the beginning of a copy: its records, "
                 "its metadata or its configuration differ. Delete it, or copy others with --collections. Nothing was "
                 "copied."
             )
-
-    def _list(self) -> list[CollectionInfo]:
-        return self._reader._runner.run(op.ListCollections(self._reader.tenant, self._reader.database))
-
-    @staticmethod
-    def _find(client: Client, name: str) -> CollectionInfo:
-        return client._runner.run(op.GetCollection(client.tenant, client.database, name))
-
-    @staticmethod
-    def _count(client: Client, info: CollectionInfo) -> int:
-        return client._runner.run(op.Count(info.address))
 
     def _page(self, client: Client, info: CollectionInfo, offset: int, fields: tuple[str, ...]) -> Any:
         return client._runner.run(op.Get(info.address, Selection(), self._batch, offset, fields))
@@ -150,6 +145,13 @@ class Copying:
             )
         )
 
-    @staticmethod
-    def _where(client: Client) -> str:
-        return f"database {shorten(client.database)} of {client._system.where}"
+    def _where(self) -> str:
+        return f"database {shorten(self._writer.database)} of {self._writer._system.where}"
+
+
+def _find(client: Client, name: str) -> CollectionInfo:
+    return client._runner.run(op.GetCollection(client.tenant, client.database, name))
+
+
+def _count(client: Client, info: CollectionInfo) -> int:
+    return client._runner.run(op.Count(info.address))

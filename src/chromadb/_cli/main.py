@@ -14,7 +14,7 @@ from chromadb._cli.app import app
 from chromadb._cli.commands import is_debugging
 from chromadb.errors import ChromaError
 
-SUCCESS, FAILURE, USAGE, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141
+SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         # Whoever reads has seen enough. What is left in the buffer must not be tried again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = CLOSED_PIPE
+        code = FAILURE
     sys.exit(code)
 
 

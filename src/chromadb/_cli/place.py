@@ -115,7 +115,9 @@ def place_options(function: Callable[..., R]) -> Callable[..., R]:
     options = [
         click.option("--path", metavar="DIRECTORY", help=f"A directory of data.  [default: {DEFAULT_PATH}]"),
         click.option("--host", metavar="HOST", help="A server in its place: a name, an address or a URL."),
-        click.option("--port", type=click.IntRange(1, 65535), help="The port of the server.  [default: 8000]"),
+        click.option(
+            "--port", type=click.IntRange(1, 65535), metavar="PORT", help="The port of the server.  [default: 8000]"
+        ),
         click.option("--ssl", is_flag=True, help="Speak HTTPS with the server."),
         click.option(
             "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Send this header to the server too."

@@ -24,9 +24,19 @@ HOST, PORT = "localhost", 8000
     "--path", metavar="DIRECTORY", help="The directory of the data, made if it is missing.  [default: ./chroma]"
 )
 @click.option("--host", metavar="HOST", help=f"The name or address to listen on.  [default: {HOST}]")
-@click.option("--port", type=click.IntRange(0, 65535), help=f"The port; 0 takes one that is free.  [default: {PORT}]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help=f"The port; 0 takes one that is free.  [default: {PORT}]",
+)
 @click.option("--log-path", metavar="FILE", help="A file that the log is appended to.  [default: standard error]")
-@click.option("--workers", type=click.IntRange(min=1), help="How many processes serve the directory.  [default: 1]")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="How many processes serve the directory.  [default: 1]",
+)
 @click.option("--allow-reset", is_flag=True, help="Allow reset(), which deletes everything.")
 def run(config_path: str | None, **flags: Any) -> None:
     """Serve a directory to HTTP clients until Ctrl+C.

@@ -406,9 +406,13 @@ def _part(path: str) -> str:
 
 
 def _vacuumed(where: str, name: str, before: dict[str, int], after: dict[str, int], error: str | None) -> Vacuumed:
+    def size(files: dict[str, int]) -> int:
+        # What processes share goes with the last of them.
+        return sum(size for path, size in files.items() if not path.endswith("-shm"))
+
     # SQLite's own files beside a database come and go.
     removed = [path for path in before if path not in after and not path.endswith(("-wal", "-shm"))]
-    return Vacuumed(where, name, sum(before.values()), sum(after.values()), removed, error)
+    return Vacuumed(where, name, size(before), size(after), removed, error)
 
 
 def _handles() -> int:
