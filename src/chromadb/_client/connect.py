@@ -257,8 +257,7 @@ def _changed(settings: Settings | None, update: dict[str, Any]) -> Settings:
 
 def _engine(path: str | None, settings: Settings) -> Runner:
     try:
-        from chromadb._engine.engine import Engine
-        from chromadb._storage.local.directory import LocalBackend
+        from chromadb._engine.local import open_engine
     except ModuleNotFoundError as error:
         if error.name is None or not error.name.startswith("chromadb."):
             raise
@@ -268,10 +267,4 @@ def _engine(path: str | None, settings: Settings) -> Runner:
             "install chromadb in its place."
         ) from None
 
-    backend = LocalBackend(
-        path,
-        synchronous=settings.chroma_synchronous,
-        busy_timeout=settings.chroma_busy_timeout_seconds,
-        max_open_collections=settings.chroma_max_open_collections,
-    )
-    return Engine(backend, allow_reset=settings.allow_reset)
+    return open_engine(path, settings)

@@ -75,6 +75,10 @@ class GetMaxBatchSize(Operation[int], frozen=True):
     """How many records one write should carry at most."""
 
 
+class CheckHealth(Operation[bool], frozen=True):
+    """Whether the service can read what it stores."""
+
+
 class GetUserIdentity(Operation[UserIdentity], frozen=True):
     """Who the caller is to the service."""
 

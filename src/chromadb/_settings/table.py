@@ -75,7 +75,7 @@ class SettingsTable:
         10.0, "client", "How long to wait for a connection to the server."
     )
     chroma_http_timeout_seconds: Seconds | None = used(
-        300.0, "client", "How long the server may be silent while it works on a request; none: any time."
+        600.0, "client", "How long the server may be silent while it works on a request; none: any time."
     )
     chroma_http_retries: Size = used(
         2,
@@ -124,12 +124,34 @@ class SettingsTable:
         False, "auth", "Clients take tenant and database from the identity where it may use only one."
     )
 
-    chroma_server_cors_allow_origins: list[str] = later(
+    chroma_server_cors_allow_origins: list[str] = used(
         [], "server", 'Origins whose pages may call the server from a browser; `["*"]`: all.'
     )
-    chroma_server_thread_pool_size: Count = later(40, "server", "Threads that work on requests.")
-    chroma_server_nofile: Count | None = later(
+    chroma_server_thread_pool_size: Count = used(40, "server", "Threads that work on requests.")
+    chroma_server_nofile: Count | None = used(
         None, "server", "The limit of open files that the server asks for at its start."
+    )
+    chroma_server_max_body_bytes: Count = used(
+        512 * 2**20, "server", "The longest body of a request; a longer one is answered with 413."
+    )
+    chroma_server_max_batch_size: Count = used(
+        41_666,
+        "server",
+        "Records that one write may carry; more are answered with 413. Clients are told it and split larger calls.",
+    )
+    chroma_server_max_concurrent_requests: Count = used(
+        1000, "server", "Requests at work or waiting at once; further ones are answered with 503 and `Retry-After`."
+    )
+    chroma_server_request_timeout_seconds: Seconds = used(
+        300.0,
+        "server",
+        "How long a body may take to arrive (408 after that), and how long a request may wait (503) and work (504).",
+    )
+    chroma_server_grace_seconds: Seconds = used(
+        30.0, "server", "How long requests at work may take to finish when the server is told to stop."
+    )
+    chroma_server_keepalive_seconds: Seconds = used(
+        75.0, "server", "How long an idle connection is kept open; longer than clients keep theirs."
     )
 
     chroma_otel_collection_endpoint: str | None = later(

@@ -114,6 +114,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     _route("version", "GET", f"{V2}/version", f"{V1}/version", op.GetVersion, None),
     _route("pre_flight_checks", "GET", f"{V2}/pre-flight-checks", f"{V1}/pre-flight-checks", op.GetMaxBatchSize, None),
+    _route("healthcheck", "GET", f"{V2}/healthcheck", None, op.CheckHealth, None),
     _route("identity", "GET", f"{V2}/auth/identity", None, op.GetUserIdentity, "system:get_user_identity"),
     _route("reset", "POST", f"{V2}/reset", f"{V1}/reset", op.Reset, "system:reset"),
     _route("check", "GET", f"{V2}/check", None, op.Check, "system:check"),

@@ -22,6 +22,13 @@ class HeartbeatBody(Struct):
     time: int = field(name="nanosecond heartbeat")
 
 
+class HealthBody(Struct):
+    """Whether the server can do its work; with 503 if it cannot."""
+
+    is_executor_ready: bool
+    is_log_client_ready: bool
+
+
 class IdentityBody(Struct):
     """Who the server takes the caller for."""
 
@@ -118,6 +125,13 @@ EXCHANGES: dict[type[Operation[Any]], Exchange] = {
         _nothing_to_ask,
         lambda answered, operation: answered.max_batch_size,
         answered=PreFlight,
+    ),
+    op.CheckHealth: Exchange(
+        lambda parameters, body: op.CheckHealth(),
+        lambda result, operation, dialect: HealthBody(result, result),
+        _nothing_to_ask,
+        lambda answered, operation: answered.is_executor_ready and answered.is_log_client_ready,
+        answered=HealthBody,
     ),
     op.GetUserIdentity: Exchange(
         lambda parameters, body: op.GetUserIdentity(),
