@@ -41,8 +41,8 @@ class Stub:
             "/api/v2/tenants/default_tenant": {"name": "default_tenant"},
             "/api/v2/tenants/default_tenant/databases/default_database": DATABASE,
         }
-        """What is answered by path: a value as JSON, a tuple of body, status and headers, a list of tuples to be used up,
-        or a function of what was asked that gives one of these, or None to close the connection without a word."""
+        """What is answered by path: a value as JSON, a tuple of body, status and headers, a list of tuples to be used
+        up, or a function of what was asked that gives one of these, or None to close the connection without a word."""
         self.scheme = "http"
         self.port = 0
 

@@ -58,8 +58,8 @@ def explain(error: Exception, options: HttpOptions, *, writing: bool) -> ChromaE
         )
     if options.proxy and isinstance(error, (httpx.ProxyError, httpx.ConnectError)) and not _find(error, ssl.SSLError):
         return ServerConnectionError(
-            f"Could not connect to {where} through the proxy {urlsplit(options.proxy).hostname}, which the environment "
-            f"names: {_innermost(error)}. Check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or except the host with NO_PROXY."
+            f"Could not connect to {where} through the proxy {urlsplit(options.proxy).hostname} of the environment: "
+            f"{_innermost(error)}. Check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or except the host with NO_PROXY."
         )
     if isinstance(error, httpx.ConnectError):
         return _unconnected(error, where)
