@@ -31,6 +31,8 @@ from chromadb.errors import (
 
 Connect = Callable[..., Any]
 
+ONCE = Settings(chroma_http_retries=0)
+
 
 def connect_sync(**arguments: Any) -> None:
     chromadb.HttpClient(**arguments).close()
@@ -67,7 +69,7 @@ def test_the_name_of_the_host_is_unknown(connect: Connect) -> None:
 def test_what_callers_of_published_versions_catch(connect: Connect, free_port: int) -> None:
     for kind in (ValueError, ConnectionError, OSError, ChromaError):
         with pytest.raises(kind, match="Could not connect to"):
-            connect(port=free_port)
+            connect(port=free_port, settings=ONCE)
 
 
 def test_https_where_the_server_speaks_http(connect: Connect, stub: Any) -> None:
@@ -146,7 +148,7 @@ def test_a_file_of_certificates_that_is_none(connect: Connect, tmp_path: Any) ->
 def test_what_listens_speaks_no_http(connect: Connect, one_answer: Callable[[bytes], int]) -> None:
     for banner in (b"SSH-2.0-OpenSSH_9.9\r\n", b"+OK ready to serve you\r\n\r\n", b"\0" * 100):
         with pytest.raises((ServerAnswerError, ServerConnectionError), match="Is it a Chroma server"):
-            connect(host="127.0.0.1", port=one_answer(banner))
+            connect(host="127.0.0.1", port=one_answer(banner), settings=ONCE)
 
 
 def test_what_listens_hangs_up(connect: Connect, one_answer: Callable[[bytes], int]) -> None:
