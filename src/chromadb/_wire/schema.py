@@ -1,8 +1,8 @@
 """Schemas: the form in which clients from 1.3 on keep the configuration of a collection.
 
-Here a schema says nothing that the configuration does not: every key of the metadata can be filtered by, documents can be
-searched, vectors have one index. So it is made from the configuration, and of one that a client sends only the part about
-vectors is read.
+Here a schema says nothing that the configuration does not: every key of the metadata can be filtered by, documents can
+be searched, vectors have one index. So it is made from the configuration, and of one that a client sends only the part
+about vectors is read.
 """
 
 from __future__ import annotations
