@@ -83,6 +83,14 @@ class DeleteBody(Struct, omit_defaults=True):
     limit: Count | None = None
 
 
+def without_empty_filters(body: Any) -> Any:
+    """Return a body in which an empty filter is none."""
+    if isinstance(body, (GetBody, QueryBody, DeleteBody)):
+        body.where = body.where or None
+        body.where_document = body.where_document or None
+    return body
+
+
 class Deleted(Struct):
     """What was deleted."""
 
