@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,29 +17,11 @@ from chromadb.api.client import AdminClient
 from chromadb.api.models.AsyncCollection import AsyncCollection
 from chromadb.config import Settings
 
-SERVER = """
-import sys
-from chromadb._server.serve import serve
-from chromadb.config import Settings
-settings = Settings(is_persistent=True, persist_directory=sys.argv[1], allow_reset=True, chroma_synchronous="normal")
-serve(settings, host="localhost", port=0, log_path=sys.argv[1] + ".log")
-"""
 
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def server(start_server: Callable[..., Any]) -> str:
     """Return the URL of a server of our own, in a process of its own."""
-    directory = tmp_path_factory.mktemp("server") / "data"
-    command = [sys.executable, "-c", SERVER, str(directory)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            banner = process.stdout.readline()
-            assert "listens on http://" in banner
-            yield banner.split("listens on ")[1].split(". ")[0]
-        finally:
-            process.terminate()
-            process.wait(20)
+    return str(start_server(allow_reset=True, chroma_synchronous="normal").url)
 
 
 class Blocking:
