@@ -12,7 +12,7 @@ Names are loaded when they are first used, so that a program that imports this m
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _SUBMODULES:
+    # The thin client lacks some of them.
+    if name in _SUBMODULES and importlib.util.find_spec(f"chromadb.{name}"):
         return importlib.import_module(f"chromadb.{name}")
     if name in _HOMES:
         module, attribute = _HOMES[name]

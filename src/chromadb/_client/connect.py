@@ -13,7 +13,8 @@ from chromadb._client.system import AsyncSystem, System, shared_system
 from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT, describe
 from chromadb._model.operations import Runner
 from chromadb._settings import Settings
-from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError, ThinClientError
+from chromadb._thin import full_package
+from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError
 
 if TYPE_CHECKING:
     from chromadb._client._async.client import AsyncClient as AsynchronousClient
@@ -256,15 +257,10 @@ def _changed(settings: Settings | None, update: dict[str, Any]) -> Settings:
 
 
 def _engine(path: str | None, settings: Settings) -> Runner:
-    try:
+    instead = (
+        f"Use chromadb.HttpClient or chromadb.AsyncHttpClient, or settings with chroma_api_impl {HTTP_API!r} or "
+        f"{ASYNC_HTTP_API!r}"
+    )
+    with full_package("The embedded database", instead):
         from chromadb._engine.local import open_engine
-    except ModuleNotFoundError as error:
-        if error.name is None or not error.name.startswith("chromadb."):
-            raise
-        raise ThinClientError(
-            "This is the thin client, chromadb-client, which has no database in it. Use chromadb.HttpClient or "
-            f"chromadb.AsyncHttpClient, or Settings with chroma_api_impl {HTTP_API!r} or {ASYNC_HTTP_API!r}; or "
-            "install chromadb in its place."
-        ) from None
-
     return open_engine(path, settings)

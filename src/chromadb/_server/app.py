@@ -156,7 +156,7 @@ class Application:
         return await self._pool.run(work) if in_pool else work()
 
     def _run(self, found: Match, parameters: dict[str, str], body: bytes, dialect: Dialect) -> Response:
-        operation = codec.decode_request(found.route, parameters, body)
+        operation = codec.decode_request(found.route, parameters, body, dialect)
         if isinstance(operation, (op.Add, op.Update, op.Upsert)):
             self._check_batch(operation)
         if self._engine is None:

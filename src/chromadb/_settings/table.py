@@ -75,7 +75,7 @@ class SettingsTable:
         10.0, "client", "How long to wait for a connection to the server."
     )
     chroma_http_timeout_seconds: Seconds | None = used(
-        300.0, "client", "How long the server may be silent while it works on a request; none: any time."
+        600.0, "client", "How long the server may be silent while it works on a request; none: any time."
     )
     chroma_http_retries: Size = used(
         2,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple, cast
 
@@ -40,13 +40,16 @@ class Request(NamedTuple):
 # --- servers --------------------------------------------------------------------------------------
 
 
-def decode_request(route: Route, parameters: Mapping[str, str], body: bytes) -> Operation[Any]:
+def decode_request(
+    route: Route, parameters: Mapping[str, str], body: bytes, dialect: Dialect = Dialect.V2
+) -> Operation[Any]:
     """Return the operation that a request asks for.
 
     Args:
         route: that method and path fit.
         parameters: from the path, unquoted, and from the query; names that mean nothing are passed over.
         body: JSON; whatever it is, if the route takes none.
+        dialect: of the client.
 
     Raises:
         MalformedRequestError: the body lacks a field, or one has the wrong type.
@@ -60,7 +63,7 @@ def decode_request(route: Route, parameters: Mapping[str, str], body: bytes) -> 
         placed = msgspec.convert(parameters, Parameters, strict=False)
     except msgspec.ValidationError as error:
         raise InvalidArgumentError(f"Expected the parameters of the request to fit: {_readable(error)}.") from None
-    return cast("Operation[Any]", exchange.parse(placed, _decode_body(route.operation, exchange, body)))
+    return cast("Operation[Any]", exchange.parse(placed, _decode_body(exchange, body, dialect)))
 
 
 def encode_result(operation: Operation[R], result: R, dialect: Dialect) -> bytes:
@@ -68,13 +71,15 @@ def encode_result(operation: Operation[R], result: R, dialect: Dialect) -> bytes
     return msgspec.json.encode(EXCHANGES[type(operation)].answer(result, operation, dialect))
 
 
-def _decode_body(kind: type[Operation[Any]], exchange: Exchange, body: bytes) -> Any:
+def _decode_body(exchange: Exchange, body: bytes, dialect: Dialect) -> Any:
     if exchange.body is None:
         return None
     if not body:
         raise InvalidArgumentError("Expected the body of the request to be a JSON object, got an empty body.")
     try:
-        return _decoder(exchange.body).decode(body)
+        decoded = _decoder(exchange.body).decode(body)
+        # Clients of API v1 write {} for no filter.
+        return records.without_empty_filters(decoded) if dialect is Dialect.V1 else decoded
     except msgspec.ValidationError as error:
         raise MalformedRequestError(f"Expected the body of the request to fit: {_readable(error)}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -103,13 +108,24 @@ def encode_request(operation: Operation[Any], dialect: Dialect = Dialect.V2, *, 
     if template is None:
         raise UnsupportedError(f"The API v{dialect.version} has no {route.name}.")
     asked = EXCHANGES[type(operation)].ask(operation, dialect, base64)
-    empty = next((name for name in template.segments if asked.parameters[name] == ""), None)
-    if empty is not None:
-        # It would be the path of something else.
-        kind = InvalidCollectionException if empty == "name" else NotFoundError
-        raise kind(f"{'Collection' if empty == 'name' else empty.capitalize()} '' does not exist: its name is empty.")
+    _check_names(template.segments, asked.parameters)
     path, query = template.fill(asked.parameters)
     return Request(route.method, path, query, None if asked.body is None else msgspec.json.encode(asked.body))
+
+
+def _check_names(names: Sequence[str], parameters: Mapping[str, Any]) -> None:
+    """Refuse empty names, which nothing can have: the path would be one of something else."""
+    tenant, database = parameters.get("tenant"), parameters.get("database")
+    for name in names:
+        if parameters[name] != "":
+            continue
+        if name == "name":
+            raise InvalidCollectionException(
+                f"Collection '' does not exist in database {database!r} of tenant {tenant!r}."
+            )
+        if name == "database":
+            raise NotFoundError(f"Database '' does not exist in tenant {tenant!r}. It needs a name.")
+        raise NotFoundError("Tenant '' does not exist. It needs a name.")
 
 
 def decode_result(operation: Operation[R], body: bytes, dialect: Dialect = Dialect.V2) -> R:

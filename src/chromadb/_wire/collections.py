@@ -20,7 +20,8 @@ from chromadb._model.names import check_collection_id, check_collection_name, ch
 from chromadb._model.operations import Operation
 from chromadb._wire.dialects import Dialect
 from chromadb._wire.exchanges import Asked, Exchange, Parameters, as_it_is, no_result, nothing, unchanged
-from chromadb.errors import InvalidArgumentError, UnsupportedError
+from chromadb._wire.schema import configuration_of_schema, schema_to_wire
+from chromadb.errors import InvalidArgumentError
 
 
 class NewCollection(Struct, omit_defaults=True):
@@ -155,7 +156,7 @@ def _body(info: CollectionInfo, dialect: Dialect) -> CollectionBody:
         info.database,
     )
     if not dialect.old:
-        body.schema = None
+        body.schema = schema_to_wire(configuration)
     return body
 
 
@@ -185,27 +186,19 @@ def _result(answered: CollectionBody, operation: Any) -> CollectionInfo:
 
 
 def _create(parameters: Parameters, body: NewCollection) -> op.CreateCollection:
-    if body.schema is not None and not _says_nothing(body.schema):
-        raise UnsupportedError(
-            "Schemas are not supported by this version. Give the space and the index parameters as "
-            'configuration={"hnsw": {...}}.'
-        )
     metadata = check_collection_metadata(body.metadata)
-    function = (body.configuration or {}).get("embedding_function")
+    # Clients that send a schema may send a configuration of nulls beside it.
+    given = {key: value for key, value in (body.configuration or {}).items() if value is not None}
+    configuration = {**configuration_of_schema(body.schema or {}), **given}
     return op.CreateCollection(
         parameters.tenant,
         parameters.database,
         check_collection_name(body.name),
-        parse_wire_configuration(metadata, body.configuration),
-        _function(function),
+        parse_wire_configuration(metadata, configuration),
+        _function(configuration.get("embedding_function")),
         metadata,
         bool(body.get_or_create),
     )
-
-
-def _says_nothing(schema: Mapping[str, Any]) -> bool:
-    """Return whether a schema has no key of a user's own: clients of 1.x fill one in that repeats the defaults."""
-    return not set(schema.get("keys") or {}) - {"#document", "#embedding"}
 
 
 def _function(function: Any) -> Mapping[str, Any] | None:

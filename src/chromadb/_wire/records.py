@@ -20,6 +20,8 @@ from chromadb._model.vectors import Matrix, to_matrix
 from chromadb._model.where import parse_filter
 from chromadb._wire.arrays import (
     WireVector,
+    distances_from_wire,
+    distances_to_wire,
     json_of_array,
     matrix_from_lists,
     rows_to_wire,
@@ -79,6 +81,14 @@ class DeleteBody(Struct, omit_defaults=True):
     where: Any = None
     where_document: Any = None
     limit: Count | None = None
+
+
+def without_empty_filters(body: Any) -> Any:
+    """Return a body in which an empty filter is none."""
+    if isinstance(body, (GetBody, QueryBody, DeleteBody)):
+        body.where = body.where or None
+        body.where_document = body.where_document or None
+    return body
 
 
 class Deleted(Struct):
@@ -295,7 +305,10 @@ def _answer_found(result: Any, operation: op.Get | op.Query, dialect: Dialect) -
     elif embeddings is not None:
         embeddings = [json_of_array(each) for each in embeddings]
     # Clients of 0.x read `included`, those of 1.x `include`.
-    return {**result, "embeddings": embeddings, "include": result["included"]}
+    answer = {**result, "embeddings": embeddings, "include": result["included"]}
+    if result.get("distances"):
+        answer["distances"] = [distances_to_wire(row) for row in result["distances"]]
+    return answer
 
 
 def _get_result(answered: Found, operation: op.Get) -> GetResult:
@@ -319,7 +332,7 @@ def _query_result(answered: Nearest, operation: op.Query) -> QueryResult:
     def column(field: str) -> Any:
         return getattr(answered, field) if field in operation.include else None
 
-    embeddings, metadatas = column("embeddings"), column("metadatas")
+    embeddings, metadatas, distances = column("embeddings"), column("metadatas"), column("distances")
     return {
         "ids": answered.ids,
         "embeddings": None if embeddings is None else [matrix_from_lists(each) for each in embeddings],
@@ -328,7 +341,7 @@ def _query_result(answered: Nearest, operation: op.Query) -> QueryResult:
         "included": cast(Any, list(operation.include)),
         "data": None,
         "metadatas": metadatas and [_metadatas(each) for each in metadatas],
-        "distances": column("distances"),
+        "distances": distances and [distances_from_wire(row) for row in distances],
     }
 
 

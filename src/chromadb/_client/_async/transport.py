@@ -54,12 +54,5 @@ class AsyncTransport:
         if client is None:
             for other in [each for each in list(self._clients) if each.is_closed()]:
                 self._clients.pop(other, None)
-            options = self._options
-            client = self._clients[loop] = httpx.AsyncClient(
-                headers=options.headers,
-                timeout=options.timeouts,
-                limits=options.limits,
-                verify=options.trust,
-                trust_env=options.use_proxies,
-            )
+            client = self._clients[loop] = httpx.AsyncClient(**self._options.for_httpx())
         return client

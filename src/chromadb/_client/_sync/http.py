@@ -99,7 +99,7 @@ class HttpRunner:
                 response = self._transport.send(request)
             except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
                 if not again or not (is_unsent(error) or (repeatable and is_broken(error))):
-                    raise explain(error, self.base_url, self._options.timeouts) from error
+                    raise explain(error, self._options, writing=not repeatable) from error
             else:
                 if not again or not is_unavailable(response, repeatable):
                     return response

@@ -59,14 +59,7 @@ class Transport:
         if self._made is None:
             with self._lock:
                 if self._made is None:
-                    options = self._options
-                    self._made = httpx.Client(
-                        headers=options.headers,
-                        timeout=options.timeouts,
-                        limits=options.limits,
-                        verify=options.trust,
-                        trust_env=options.use_proxies,
-                    )
+                    self._made = httpx.Client(**self._options.for_httpx())
         return self._made
 
 

@@ -52,7 +52,8 @@ def error_of(response: httpx.Response, operation: Operation[Any], url: str) -> C
     if status in (404, 405, 410):
         asked = f"{response.request.method} {response.request.url.path}"
         return ServerAnswerError(
-            f"The server at {url} does not know {asked}: status {status}, {_excerpt(response)}. Is it a Chroma server, 0.5.23 or later, and is the path before /api right?"
+            f"The server at {url} does not know {asked}: status {status}, {_excerpt(response)}. "
+            "Is it a Chroma server, 0.5.23 or later, and is the path before /api right?"
         )
     return decode_error(status, response.content, operation)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import httpx
 
+from chromadb._client.http.options import HttpOptions
 from chromadb.errors import (
     ChromaError,
     InvalidArgumentError,
@@ -28,15 +30,17 @@ def is_broken(error: Exception) -> bool:
     return isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError))
 
 
-def explain(error: Exception, url: str, timeouts: httpx.Timeout) -> ChromaError:
+def explain(error: Exception, options: HttpOptions, *, writing: bool) -> ChromaError:
     """Return the error that says what an exception of the transport means.
 
     Args:
         error: what httpx raised.
-        url: of the server, for the message.
-        timeouts: of the request, for the message.
+        options: of the request.
+        writing: whether the request was to change something.
     """
+    url, timeouts = options.url, options.timeouts
     where = f"the Chroma server at {url}"
+    doubt = " What the request was to write may be written or not." if writing else ""
     if isinstance(error, httpx.ConnectTimeout):
         return ServerTimeoutError(
             f"Could not connect to {where} within {timeouts.connect} s. Check the host, the port and firewalls; "
@@ -49,13 +53,13 @@ def explain(error: Exception, url: str, timeouts: httpx.Timeout) -> ChromaError:
         )
     if isinstance(error, httpx.TimeoutException):
         return ServerTimeoutError(
-            f"{where[0].upper()}{where[1:]} was silent for {timeouts.read} s. It may still carry out the request; "
+            f"{where[0].upper()}{where[1:]} was silent for {timeouts.read} s.{doubt} "
             "chroma_http_timeout_seconds sets the time."
         )
-    if isinstance(error, httpx.ProxyError):
+    if options.proxy and isinstance(error, (httpx.ProxyError, httpx.ConnectError)) and not _find(error, ssl.SSLError):
         return ServerConnectionError(
-            f"Could not connect to {where} through the proxy that the environment names: {error}. "
-            "Check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or except the host with NO_PROXY."
+            f"Could not connect to {where} through the proxy {urlsplit(options.proxy).hostname} of the environment: "
+            f"{_innermost(error)}. Check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or except the host with NO_PROXY."
         )
     if isinstance(error, httpx.ConnectError):
         return _unconnected(error, where)
@@ -68,8 +72,8 @@ def explain(error: Exception, url: str, timeouts: httpx.Timeout) -> ChromaError:
         )
     if isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError)):
         return ServerConnectionError(
-            f"The connection to {where} broke: {str(error) or type(error).__name__}. The server may have stopped, or "
-            "wants HTTPS (ssl=True). What the request was to write may be written or not."
+            f"The connection to {where} broke: {_innermost(error)}. Is it a Chroma server, does it still run, and does "
+            f"it want HTTPS (ssl=True)?{doubt}"
         )
     return InvalidArgumentError(f"The request cannot be sent to {url}: {error}.")
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import ssl
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -30,10 +32,21 @@ class HttpOptions:
     timeouts: httpx.Timeout
     limits: httpx.Limits
     trust: ssl.SSLContext
-    use_proxies: bool
-    """Whether proxies that the environment names are used."""
+    proxy: str | None
+    """The proxy that the environment names for this server."""
     retries: int
     """How often a request that is safe to repeat is sent again."""
+
+    def for_httpx(self) -> dict[str, Any]:
+        """Return the arguments of an httpx client."""
+        return {
+            "headers": self.headers,
+            "timeout": self.timeouts,
+            "limits": self.limits,
+            "verify": self.trust,
+            "proxy": self.proxy,
+            "trust_env": False,  # what the environment says is in the options already
+        }
 
     def address(self, path: str) -> str:
         """Return the URL of a path of the API, which begins with ``/api``."""
@@ -62,9 +75,20 @@ def http_options(settings: Settings) -> HttpOptions:
             keepalive_expiry=settings.chroma_http_keepalive_secs,
         ),
         _trust(url, settings.chroma_server_ssl_verify),
-        use_proxies=not is_loopback(urlsplit(url).hostname or ""),
+        proxy=_proxy(url),
         retries=settings.chroma_http_retries,
     )
+
+
+def _proxy(url: str) -> str | None:
+    """Return the proxy that the environment names for a URL; none leads to this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or is_loopback(host) or proxy_bypass(host):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _trust(url: str, verify: bool | str | None) -> ssl.SSLContext:
