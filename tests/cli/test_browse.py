@@ -124,14 +124,17 @@ def test_one_record_whole_and_back(client: Any) -> None:
 
 def test_searching_by_text_and_by_filter(client: Any) -> None:
     async def steps(pilot: Pilot[None], app: Browser) -> None:
-        await pilot.press("slash", *"number 11")
+        await pilot.press("slash", "n")
+        assert app.query_one("#text", Input).value == "n"
+        app.query_one("#text", Input).value = "number 11"
         await pilot.press("enter")
         await settle(pilot, app)
         assert [row[0] for row in table(app)] == [
             f"id-{row}" for row in range(120) if row % 7 and f"number {row}".startswith("number 11")
         ]
         assert status(app).endswith("records found")
-        await pilot.press("w", *'{"even": true}')
+        await pilot.press("escape", "w")
+        app.query_one("#where", Input).value = '{"even": true}'
         await pilot.press("enter")
         await settle(pilot, app)
         assert [row[0] for row in table(app)] == ["id-114", "id-116", "id-118"]
@@ -216,6 +219,14 @@ def test_an_empty_database_and_quitting() -> None:
         drive(client, steps)
 
 
+def test_ctrl_c_ends_it(client: Any) -> None:
+    async def steps(pilot: Pilot[None], app: Browser) -> None:
+        await pilot.press("slash", "ctrl+c")
+        assert app.return_code == 130
+
+    drive(client, steps)
+
+
 def test_over_http(fill: Any, serve: Any) -> None:
     fill("data", notes=60)
     server = serve("--path", "data", "--port", "0")
@@ -237,8 +248,13 @@ def test_over_http(fill: Any, serve: Any) -> None:
 def test_the_command_opens_the_browser(chroma: Any, fill: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     fill("data", notes=1)
     opened: list[Any] = []
-    monkeypatch.setattr(Browser, "run", lambda self: opened.append((self.wanted, self.theme, self.sub_title)))
-    assert chroma("browse", "notes", "--path", "data", "--theme", "light").code == 0
+
+    def run(self: Browser) -> None:
+        opened.append((self.wanted, self.theme, self.sub_title))
+        self._return_code = 130
+
+    monkeypatch.setattr(Browser, "run", run)
+    assert chroma("browse", "notes", "--path", "data", "--theme", "light").code == 130
     ((wanted, theme, title),) = opened
     assert (wanted, theme) == ("notes", "textual-light")
     assert title.endswith("default_tenant/default_database")

@@ -21,7 +21,10 @@ from chromadb._cli.place import Place, database_option, place_options, tenant_op
 @tenant_option
 @database_option
 @click.option("--theme", type=click.Choice(["dark", "light"]), default="dark", show_default=True, help="The colours.")
-def browse(collection: str | None, place: Place, tenant: str, database: str, theme: str) -> None:
+@click.pass_context
+def browse(
+    context: click.Context, collection: str | None, place: Place, tenant: str, database: str, theme: str
+) -> None:
     """Look at collections and records in the terminal, without changing anything.
 
     Lists the collections, pages through their records, shows one whole, searches by text and by metadata. Needs the
@@ -36,4 +39,6 @@ def browse(collection: str | None, place: Place, tenant: str, database: str, the
     with place.client(tenant, database) as client:
         if collection is not None:
             client.get_collection(collection, embedding_function=None)
-        Browser(client, str(place), collection, theme=theme).run()
+        browser = Browser(client, str(place), collection, theme=theme)
+        browser.run()
+    context.exit(browser.return_code or 0)

@@ -46,7 +46,7 @@ def vacuum(context: click.Context, path: str, force: bool, timeout: float | None
     with Place(path=path).client() as client:
         confirm(f"Vacuum {os.path.abspath(path)}? Writing to it waits until it is done.", force=force)
         with progress_bar() as progress:
-            task = progress.add_task("vacuum")
+            task = progress.add_task("vacuum", total=None)
             parts = client.vacuum(
                 timeout,
                 lambda name, number, total: progress.update(task, description=name, completed=number, total=total),

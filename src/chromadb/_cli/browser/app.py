@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from rich.text import Text
 from textual import work
 from textual.app import App, ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Header, Input, OptionList, Static
@@ -26,6 +26,8 @@ from chromadb._cli.output import harmless, plural
 from chromadb._client._sync.client import Client
 from chromadb._model.entities import CollectionInfo
 from chromadb.errors import ChromaError
+
+INTERRUPTED = 130
 
 
 class Whole(ModalScreen[None]):
@@ -73,6 +75,7 @@ class Browser(App[None]):
         ("r", "reload", "Reload"),
         ("escape", "leave", "Records"),
         ("q", "quit", "Quit"),
+        Binding("ctrl+c", "interrupt", "Interrupt", show=False, priority=True),
     ]
 
     def __init__(self, client: Client, place: str, collection: str | None = None, theme: str = "dark") -> None:
@@ -211,6 +214,10 @@ class Browser(App[None]):
     def action_reload(self) -> None:
         """Read everything again."""
         self._read_collections()
+
+    def action_interrupt(self) -> None:
+        """End as programs do at Ctrl+C."""
+        self.exit(return_code=INTERRUPTED)
 
     def action_leave(self) -> None:
         """Go from a field back to the records."""
