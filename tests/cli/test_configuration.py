@@ -78,6 +78,17 @@ def test_a_setting_in_the_environment_goes_before_the_file(monkeypatch: pytest.M
     assert found.settings.chroma_busy_timeout_seconds == 7.0
 
 
+def test_texts_in_the_environment_are_taken_as_they_are() -> None:
+    found = read("", CHROMA_PERSIST_PATH="2024", CHROMA_LISTEN_ADDRESS="::", CHROMA_LOG_PATH="a: b")
+    assert (found.settings.persist_directory, found.host, found.log_path) == ("2024", "::", "a: b")
+
+
+def test_the_variable_of_a_service_in_kubernetes_is_no_port() -> None:
+    found = read("port: 9000\n", CHROMA_PORT="tcp://10.0.0.7:8000")
+    assert found.port == 9000
+    assert found.remarks == ["CHROMA_PORT has no effect: it is what Kubernetes sets for a service named chroma."]
+
+
 def test_without_a_file_the_environment_is_that_of_the_settings_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHROMA_PORT", "2")
     monkeypatch.setenv("CHROMA_PERSIST_PATH", "b")

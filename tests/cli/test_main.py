@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -169,6 +170,32 @@ def test_a_closed_pipe_is_quiet(fill: Any, arguments: list[str]) -> None:
     os.close(writing)
     assert process.stderr == ""
     assert process.returncode == 1
+
+
+def test_a_terminal_that_knows_no_unicode(start: Any, fill: Any) -> None:
+    fill("data", notes=1)
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    with start("db", "create", "Bücher", "--path", "data", env=ascii_only) as process:
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    with start("db", "list", "--path", "data", env=ascii_only) as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert "B?cher" in out
+    with start("db", "list", "--path", "data", "--json", env=ascii_only) as process:
+        out, _ = process.communicate(timeout=60)
+    assert out.isascii()
+    assert json.loads(out)[1]["name"] == "Bücher"
+
+
+def test_in_a_pipe_a_row_is_a_line(start: Any, fill: Any) -> None:
+    name = "long-" * 40
+    fill("data")
+    with start("db", "create", name, "--path", "data") as process:
+        process.communicate(timeout=60)
+    with start("db", "list", "--path", "data", env={**os.environ, "COLUMNS": "80"}) as process:
+        out, _ = process.communicate(timeout=60)
+    assert any(name in line and line.split()[1] == "0" for line in out.splitlines())
 
 
 def test_help_loads_nothing_heavy() -> None:

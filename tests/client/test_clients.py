@@ -326,6 +326,21 @@ def test_a_place_stays_open_a_while_for_the_next_client(tmp_path: Path) -> None:
         assert client._system is first
 
 
+@pytest.mark.parametrize("kept", ["collection", "nothing"])
+def test_a_process_with_forgotten_clients_ends_in_silence(tmp_path: Path, kept: str) -> None:
+    program = f"""
+import chromadb
+collection = chromadb.PersistentClient({str(tmp_path / "db")!r}).create_collection("abc", embedding_function=None)
+collection.add(ids="a", embeddings=[1, 2])
+if {kept!r} == "nothing":
+    del collection
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    with chromadb.PersistentClient(tmp_path / "db") as client:
+        assert client.get_collection("abc").count() == 1
+
+
 def test_what_is_in_memory_outlives_a_forgotten_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system, "LINGER", 0.0)
     chromadb.EphemeralClient().create_collection("abc")

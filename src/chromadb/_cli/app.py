@@ -30,7 +30,8 @@ def app(context: click.Context) -> None:
     """Chroma: the database that AI applications keep their knowledge in.
 
     Results are on standard output, everything else on standard error. The exit code is 0 if all went well, 1 if a
-    command failed or found something wrong, 2 if it was called wrongly, 130 after Ctrl+C, which ends run in order, with 0.
+    command failed or found something wrong, 2 if it was called wrongly, 130 after Ctrl+C (0 for run, which it ends in
+    order).
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())

@@ -42,6 +42,9 @@ KEYS = {
     "open_telemetry": Key(None, "`endpoint` and `service_name` of traces"),
 }
 
+TEXTS = ("persist_path", "listen_address", "log_path")
+"""Keys whose variable is taken as it is written."""
+
 OPEN_TELEMETRY = {"endpoint": "chroma_otel_collection_endpoint", "service_name": "chroma_otel_service_name"}
 
 _PARTS = "the parts of the server are not configured one by one"
@@ -100,12 +103,17 @@ def read_configuration(path: str, environment: Mapping[str, str] = os.environ) -
     """
     values = _read_file(path)
     sources = dict.fromkeys(values, path)
+    remarks: list[str] = []
     for name in {**KEYS, **MEANINGLESS}:
         variable = PREFIX + name.upper()
-        if environment.get(variable):
-            values[name] = _parse(environment[variable], variable) if name != "log_path" else environment[variable]
-            sources[name] = variable
-    remarks: list[str] = []
+        text = environment.get(variable)
+        if not text:
+            continue
+        if name == "port" and text.startswith("tcp://"):
+            remarks.append(f"{variable} has no effect: it is what Kubernetes sets for a service named chroma.")
+            continue
+        values[name] = _parse(text, variable) if name not in TEXTS else text
+        sources[name] = variable
     settings: dict[str, Any] = {"is_persistent": True}
     own: dict[str, Any] = {}
     for name, value in values.items():

@@ -18,9 +18,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2
 
 def print_json(value: Any) -> None:
     """Print a value that JSON can hold."""
+    import codecs
     import json
 
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    plain = codecs.lookup(sys.stdout.encoding or "ascii").name != "utf-8"
+    click.echo(json.dumps(value, indent=2, ensure_ascii=plain, default=str))
 
 
 def harmless(text: str) -> str:
@@ -46,7 +48,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(harmless(str(cell))) for cell in row))
-    Console(highlight=False).print(table)
+    # In a file or a pipe a row is a line, however long.
+    Console(highlight=False, width=None if sys.stdout.isatty() else 1000).print(table)
 
 
 def human_size(size: int) -> str:
