@@ -85,7 +85,7 @@ class AsyncHttpRunner:
     async def _ask(self, operation: Operation[R], peer: Peer) -> R:
         request = await in_thread(encode_request, operation, peer.dialect, base64=peer.base64)
         response = await self._send(request, isinstance(operation, REPEATABLE))
-        error = error_of(response, operation, self.base_url)
+        error = error_of(response, operation, self.base_url, peer.version)
         if error is not None:
             raise error
         return await in_thread(decode_result, operation, response.content, peer.dialect)

@@ -10,7 +10,13 @@ import msgspec
 from chromadb._model.names import shorten
 from chromadb._model.operations import Operation
 from chromadb._wire.errors import decode_error
-from chromadb.errors import ChromaError, ServerAnswerError, ServerConnectionError, VersionMismatchError
+from chromadb.errors import (
+    ChromaError,
+    ServerAnswerError,
+    ServerConnectionError,
+    UnsupportedError,
+    VersionMismatchError,
+)
 
 UNAVAILABLE = (502, 503, 504)
 """Statuses by which a server, or a proxy before it, says: not now."""
@@ -28,13 +34,16 @@ def is_unavailable(response: httpx.Response, repeatable: bool) -> bool:
     return repeatable and response.status_code in (502, 503)
 
 
-def error_of(response: httpx.Response, operation: Operation[Any], url: str) -> ChromaError | None:
+def error_of(
+    response: httpx.Response, operation: Operation[Any], url: str, version: str | None = None
+) -> ChromaError | None:
     """Return the error that an answer tells of, None if it tells of none.
 
     Args:
         response: read to its end.
         operation: that was asked for.
         url: of the server.
+        version: of the server, None if it is not known to be one of Chroma.
     """
     status = response.status_code
     if status < 300:
@@ -51,6 +60,8 @@ def error_of(response: httpx.Response, operation: Operation[Any], url: str) -> C
         )
     if status in (404, 405, 410):
         asked = f"{response.request.method} {response.request.url.path}"
+        if version is not None and _says_no_more(response):
+            return UnsupportedError(f"The server at {url} is Chroma {version}, which does not know {asked}.")
         return ServerAnswerError(
             f"The server at {url} does not know {asked}: status {status}, {_excerpt(response)}. "
             "Is it a Chroma server, 0.5.23 or later, and is the path before /api right?"
@@ -83,6 +94,11 @@ def _told(response: httpx.Response) -> bool:
     if not isinstance(body, dict):
         return False
     return "error" in body or ("detail" in body and body["detail"] not in ("Not Found", "Method Not Allowed"))
+
+
+def _says_no_more(response: httpx.Response) -> bool:
+    """Return whether the answer is that of a Chroma server to a path that it does not know."""
+    return not response.content or (response.content[:1] == b"{" and b'"detail"' in response.content)
 
 
 def _excerpt(response: httpx.Response) -> str:
