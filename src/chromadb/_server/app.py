@@ -17,7 +17,6 @@ from chromadb._server.request import Receive, Request, Scope, Send
 from chromadb._server.router import Match, match
 from chromadb._settings import Settings
 from chromadb._wire import codec
-from chromadb._wire.dialects import Dialect
 from chromadb._wire.errors import Failure, encode_error
 from chromadb.errors import BatchSizeExceededError, ChromaError, InternalError
 
@@ -144,26 +143,22 @@ class Application:
             _log(request, response, found, started)
 
     async def _respond(self, request: Request, found: Match) -> Response:
-        settings = self.settings
-        in_pool = found.route.operation not in _AT_ONCE
+        settings, engine = self.settings, self._engine
+        if engine is None:
+            raise InternalError("The server is not open. Run it with the lifespan protocol of ASGI on.")
         body = await request.body(settings.chroma_server_max_body_bytes, settings.chroma_server_request_timeout_seconds)
         parameters = {**request.query, **found.parameters}
         dialect = request.dialect
 
         def work() -> Response:
-            return self._run(found, parameters, body, dialect)
+            operation = codec.decode_request(found.route, parameters, body, dialect)
+            if isinstance(operation, (op.Add, op.Update, op.Upsert)):
+                self._check_batch(operation)
+            result = engine.run(operation)
+            status = 503 if isinstance(operation, op.CheckHealth) and not result else found.route.status
+            return Response(status, codec.encode_result(operation, result, dialect))
 
-        return await self._pool.run(work) if in_pool else work()
-
-    def _run(self, found: Match, parameters: dict[str, str], body: bytes, dialect: Dialect) -> Response:
-        operation = codec.decode_request(found.route, parameters, body, dialect)
-        if isinstance(operation, (op.Add, op.Update, op.Upsert)):
-            self._check_batch(operation)
-        if self._engine is None:
-            raise InternalError("The server is not open. Run it with the lifespan protocol of ASGI on.")
-        result = self._engine.run(operation)
-        status = 503 if isinstance(operation, op.CheckHealth) and not result else found.route.status
-        return Response(status, codec.encode_result(operation, result, dialect))
+        return work() if found.route.operation in _AT_ONCE else await self._pool.run(work)
 
     def _check_batch(self, operation: op.Add | op.Update | op.Upsert) -> None:
         most, count = self.settings.chroma_server_max_batch_size, len(operation.records)

@@ -81,6 +81,8 @@ def _decode_body(exchange: Exchange, body: bytes, dialect: Dialect) -> Any:
         # Clients of API v1 write {} for no filter.
         return records.without_empty_filters(decoded) if dialect is Dialect.V1 else decoded
     except msgspec.ValidationError as error:
+        if "out of range" in str(error):
+            raise InvalidArgumentError(f"Expected numbers within 64 bits in the body: {_readable(error)}.") from None
         raise MalformedRequestError(f"Expected the body of the request to fit: {_readable(error)}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidArgumentError(f"Expected the body of the request to be JSON: {_readable(error)}.") from None

@@ -126,7 +126,7 @@ class LocalCollection(ForkAware):
     ) -> list[Found]:
         with self._searching(selection.filter, vectors=True) as (sql, snapshot, state):
             records.check_dimension(vectors, state.dimension)
-            if snapshot.vectors is None or state.dimension is None:
+            if snapshot.vectors is None or state.dimension is None or n == 0:
                 nothing = np.empty(0, dtype=np.int64)
                 return [self._fetch(sql, nothing, fields, np.empty(0, dtype=np.float32)) for _ in vectors]
             labels, dimension = snapshot.labels.values, state.dimension
