@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import chromadb
+from chromadb.api.client import AdminClient
 from chromadb.config import Settings
 from chromadb.errors import (
     ClosedClientError,
@@ -268,6 +269,19 @@ def test_what_would_silently_be_done_otherwise_is_refused(stub: Any) -> None:
             with pytest.raises(UnsupportedError, match=r"is Chroma 0\.6\.3, which does not know"):
                 call()
         assert stub.asked == []
+
+
+def test_what_another_server_does_not_know_is_named(stub: Any) -> None:
+    stub.answers["/api/v2/version"] = "0.5.23"
+    stub.answers["/api/v2/pre-flight-checks"] = {"max_batch_size": 100}
+    for answer in (({"detail": "Method Not Allowed"}, 405), (b"", 404)):
+        stub.answers["/api/v2/tenants/default_tenant/databases"] = answer
+        with (
+            chromadb.HttpClient(port=stub.port) as client,
+            AdminClient.from_system(client._system) as admin,
+            pytest.raises(UnsupportedError, match=r"is Chroma 0\.5\.23, which does not know GET /api/v2/tenants"),
+        ):
+            admin.list_databases()
 
 
 # --- life --------------------------------------------------------------------------------------------
