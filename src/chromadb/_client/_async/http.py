@@ -10,12 +10,12 @@ import httpx
 import msgspec
 from msgspec import structs
 
-from chromadb._client._async.threads import in_thread
+from chromadb._client._async.threads import in_thread_if
 from chromadb._client._async.transport import AsyncTransport
 from chromadb._client.http.answers import error_of, is_unavailable, outdated, stranger
 from chromadb._client.http.failures import explain, is_broken, is_unsent
 from chromadb._client.http.options import HttpOptions
-from chromadb._client.http.parts import partly_written, smaller
+from chromadb._client.http.parts import LARGE, is_bulky, partly_written, smaller
 from chromadb._client.http.peer import REPEATABLE, Peer
 from chromadb._model import operations as op
 from chromadb._model.entities import CollectionInfo
@@ -60,7 +60,7 @@ class AsyncHttpRunner:
         """
         peer = self._peer or await self._meet()
         peer.check(operation)
-        if isinstance(operation, (op.Add, op.Update, op.Upsert)):
+        if is_bulky(operation):
             return cast(R, await self._write(operation, peer))
         if isinstance(operation, op.ModifyCollection):
             return cast(R, await self._modify(operation, peer))
@@ -83,12 +83,14 @@ class AsyncHttpRunner:
     # --- requests ---------------------------------------------------------------------------------
 
     async def _ask(self, operation: Operation[R], peer: Peer) -> R:
-        request = await in_thread(encode_request, operation, peer.dialect, base64=peer.base64)
+        request = await in_thread_if(is_bulky(operation), encode_request, operation, peer.dialect, base64=peer.base64)
         response = await self._send(request, isinstance(operation, REPEATABLE))
         error = error_of(response, operation, self.base_url, peer.version)
         if error is not None:
             raise error
-        return await in_thread(decode_result, operation, response.content, peer.dialect)
+        return await in_thread_if(
+            len(response.content) > LARGE, decode_result, operation, response.content, peer.dialect
+        )
 
     async def _send(self, request: Request, repeatable: bool) -> httpx.Response:
         """Return the answer to a request, sent again where that is safe and may help."""

@@ -15,7 +15,7 @@ from chromadb._client._sync.transport import Transport
 from chromadb._client.http.answers import error_of, is_unavailable, outdated, stranger
 from chromadb._client.http.failures import explain, is_broken, is_unsent
 from chromadb._client.http.options import HttpOptions
-from chromadb._client.http.parts import partly_written, smaller
+from chromadb._client.http.parts import is_bulky, partly_written, smaller
 from chromadb._client.http.peer import REPEATABLE, Peer
 from chromadb._model import operations as op
 from chromadb._model.entities import CollectionInfo
@@ -60,7 +60,7 @@ class HttpRunner:
         """
         peer = self._peer or self._meet()
         peer.check(operation)
-        if isinstance(operation, (op.Add, op.Update, op.Upsert)):
+        if is_bulky(operation):
             return cast(R, self._write(operation, peer))
         if isinstance(operation, op.ModifyCollection):
             return cast(R, self._modify(operation, peer))
