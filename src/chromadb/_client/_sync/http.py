@@ -12,7 +12,7 @@ import msgspec
 from msgspec import structs
 
 from chromadb._client._sync.transport import Transport
-from chromadb._client.http.answers import error_of, is_unavailable, outdated, stranger
+from chromadb._client.http.answers import error_of, is_refusal, is_unavailable, outdated, pause_asked, stranger
 from chromadb._client.http.failures import explain, is_broken, is_unsent
 from chromadb._client.http.options import HttpOptions
 from chromadb._client.http.parts import is_bulky, partly_written, smaller
@@ -92,6 +92,7 @@ class HttpRunner:
 
     def _send(self, request: Request, repeatable: bool) -> httpx.Response:
         """Return the answer to a request, sent again where that is safe and may help."""
+        pause = FIRST_PAUSE
         for again in range(self._options.retries, -1, -1):
             if self._closed:
                 raise ClosedClientError("The client is closed. Make a new one.")
@@ -103,7 +104,9 @@ class HttpRunner:
             else:
                 if not again or not is_unavailable(response, repeatable):
                     return response
-            self._transport.pause(FIRST_PAUSE * 2 ** (self._options.retries - again))
+                pause = max(pause, pause_asked(response))
+            self._transport.pause(pause)
+            pause *= 2
         raise AssertionError("the last attempt returns or raises")
 
     # --- who is there -----------------------------------------------------------------------------
@@ -138,9 +141,7 @@ class HttpRunner:
         if version is not None:
             return outdated(version, self.base_url)
         error = error_of(response, op.GetMaxBatchSize(), self.base_url)
-        if error is None or response.status_code in (404, 405, 410):
-            return stranger(response, self.base_url)
-        return error
+        return error if error is not None and is_refusal(response) else stranger(response, self.base_url)
 
     def _version(self, path: str) -> str | None:
         response = self._send(Request("GET", path, {}, None), repeatable=True)

@@ -22,6 +22,16 @@ UNAVAILABLE = (502, 503, 504)
 """Statuses by which a server, or a proxy before it, says: not now."""
 
 
+LONGEST_PAUSE = 5.0
+"""Seconds that a server may ask for before a request is sent again; for more, the caller decides."""
+
+
+def pause_asked(response: httpx.Response) -> float:
+    """Return how many seconds the server asks to wait; 0 if it does not say."""
+    asked = response.headers.get("retry-after", "")
+    return float(asked) if asked.isdecimal() else 0.0
+
+
 def is_unavailable(response: httpx.Response, repeatable: bool) -> bool:
     """Return whether it is safe, and may help, to send the request again.
 
@@ -29,9 +39,10 @@ def is_unavailable(response: httpx.Response, repeatable: bool) -> bool:
         response: read to its end.
         repeatable: whether it does no harm if the server carried out the request.
     """
-    if response.status_code == 503 and b"ServerBusyError" in response.content:
-        return True  # it was not begun
-    return repeatable and response.status_code in (502, 503)
+    if pause_asked(response) > LONGEST_PAUSE:
+        return False
+    begun = response.status_code != 503 or b"ServerBusyError" not in response.content
+    return not begun or (repeatable and response.status_code in (502, 503))
 
 
 def error_of(
@@ -67,6 +78,11 @@ def error_of(
             "Is it a Chroma server, 0.5.23 or later, and is the path before /api right?"
         )
     return decode_error(status, response.content, operation)
+
+
+def is_refusal(response: httpx.Response) -> bool:
+    """Return whether an error may well be that of a Chroma server, or of a proxy before one."""
+    return _told(response) or response.status_code in (401, 403, 413, 429, *UNAVAILABLE) or response.is_redirect
 
 
 def stranger(response: httpx.Response, url: str) -> ServerAnswerError:
