@@ -20,7 +20,8 @@ NOTICE = "# Generated from _async by scripts/generate_sync.py: change it there.\
 
 RULES = [
     (r"await in_thread\(\s*([\w.]+),\s*", r"\1("),
-    (r"^from .* import in_thread\n", ""),
+    (r"await in_thread_if\(\s*[^,]+,\s*([\w.]+),\s*", r"\1("),
+    (r"^from .* import in_thread.*\n", ""),
     (r"\basync def\b", "def"),
     (r"\basync with\b", "with"),
     (r"\bawait ", ""),

@@ -16,7 +16,8 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chromadb import api, auth, config, db, errors, types, utils
+    from chromadb import api, auth, config, errors, types, utils
+    from chromadb import db as db
     from chromadb._client._async.client import AsyncClient as AsyncClientAPI
     from chromadb._client._sync.client import Client as ClientAPI
     from chromadb._client._sync.collection import Collection
@@ -79,7 +80,6 @@ __all__ = [
     "auth",
     "config",
     "configure",
-    "db",
     "errors",
     "get_settings",
     "types",

@@ -166,7 +166,7 @@ class RateLimitError(ChromaError):
 
 
 class UnsupportedError(ChromaError, NotImplementedError):
-    """The published versions know this, this version cannot do it."""
+    """A version of Chroma knows this, but this one, or the server, cannot do it."""
 
     _code = 501
 

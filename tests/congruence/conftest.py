@@ -61,7 +61,7 @@ def open_way(server: str, tmp_path: Path) -> Iterator[Callable[[str], Place]]:
         def embedded(client: chromadb.ClientAPI) -> Place:
             stack.enter_context(client)
             client.reset()
-            return client, AdminClient.from_system(client._system)
+            return client, stack.enter_context(AdminClient.from_system(client._system))
 
         def remote() -> Place:
             client = stack.enter_context(chromadb.HttpClient(host=server))

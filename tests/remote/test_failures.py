@@ -163,6 +163,8 @@ def test_what_listens_hangs_up(connect: Connect, one_answer: Callable[[bytes], i
         (b"<html>Not found</html>", 404, {"content-type": "text/html"}),
         ({"detail": "Not Found"}, 404),
         ({"detail": "Method Not Allowed"}, 405),
+        (b"The plain HTTP request was sent to an HTTPS port", 400, {"content-type": "text/html"}),
+        (b"oops", 500, {"content-type": "text/plain"}),
         ({"a": 1},),
         ([],),
         (b"",),

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import chromadb
+from chromadb.api.client import AdminClient
 from chromadb.config import Settings
 from chromadb.errors import (
     ClosedClientError,
@@ -147,6 +148,19 @@ def test_a_write_that_was_not_begun_is_sent_again(stub: Any, collection: Any) ->
     assert len(stub.asked) == 2
 
 
+def test_the_server_may_ask_for_a_pause(stub: Any, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(client._runner._transport, "pause", pauses.append)
+    body, status = BUSY
+    stub.answers["/api/v2/heartbeat"] = [(body, status, {"retry-after": "2"}), BUSY, ({"nanosecond heartbeat": 5}, 200)]
+    assert client.heartbeat() == 5
+    assert pauses == [2, 4]
+    stub.answers["/api/v2/heartbeat"] = (body, status, {"retry-after": "3600"})
+    with pytest.raises(ServerBusyError):
+        client.heartbeat()
+    assert len(pauses) == 2
+
+
 def test_there_is_an_end_to_it(stub: Any) -> None:
     settings = Settings(chroma_http_retries=1)
     with chromadb.HttpClient(port=stub.port, settings=settings) as client:
@@ -264,10 +278,24 @@ def test_what_would_silently_be_done_otherwise_is_refused(stub: Any) -> None:
             lambda: collection.modify(configuration={"hnsw": {"ef_search": 5}}),
             lambda: collection.add("a", [1, 2], {"list": [1]}),
             lambda: collection.update("a", metadatas={"key": None}),
+            lambda: collection.update(["a", "b"], embeddings=[[1, 2], None]),
         ):
             with pytest.raises(UnsupportedError, match=r"is Chroma 0\.6\.3, which does not know"):
                 call()
         assert stub.asked == []
+
+
+def test_what_another_server_does_not_know_is_named(stub: Any) -> None:
+    stub.answers["/api/v2/version"] = "0.5.23"
+    stub.answers["/api/v2/pre-flight-checks"] = {"max_batch_size": 100}
+    for answer in (({"detail": "Method Not Allowed"}, 405), (b"", 404)):
+        stub.answers["/api/v2/tenants/default_tenant/databases"] = answer
+        with (
+            chromadb.HttpClient(port=stub.port) as client,
+            AdminClient.from_system(client._system) as admin,
+            pytest.raises(UnsupportedError, match=r"is Chroma 0\.5\.23, which does not know GET /api/v2/tenants"),
+        ):
+            admin.list_databases()
 
 
 # --- life --------------------------------------------------------------------------------------------

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -160,7 +160,7 @@ def check_pattern(pattern: str, path: str) -> None:
     Raises:
         InvalidArgumentError: as ``compile_pattern``.
     """
-    if importlib.util.find_spec("re2") is not None:
+    with suppress(ModuleNotFoundError):
         compile_pattern(pattern, path)
 
 

@@ -10,12 +10,12 @@ import httpx
 import msgspec
 from msgspec import structs
 
-from chromadb._client._async.threads import in_thread
+from chromadb._client._async.threads import in_thread_if
 from chromadb._client._async.transport import AsyncTransport
-from chromadb._client.http.answers import error_of, is_unavailable, outdated, stranger
+from chromadb._client.http.answers import error_of, is_refusal, is_unavailable, outdated, pause_asked, stranger
 from chromadb._client.http.failures import explain, is_broken, is_unsent
 from chromadb._client.http.options import HttpOptions
-from chromadb._client.http.parts import partly_written, smaller
+from chromadb._client.http.parts import LARGE, is_bulky, partly_written, smaller
 from chromadb._client.http.peer import REPEATABLE, Peer
 from chromadb._model import operations as op
 from chromadb._model.entities import CollectionInfo
@@ -60,7 +60,7 @@ class AsyncHttpRunner:
         """
         peer = self._peer or await self._meet()
         peer.check(operation)
-        if isinstance(operation, (op.Add, op.Update, op.Upsert)):
+        if is_bulky(operation):
             return cast(R, await self._write(operation, peer))
         if isinstance(operation, op.ModifyCollection):
             return cast(R, await self._modify(operation, peer))
@@ -83,15 +83,18 @@ class AsyncHttpRunner:
     # --- requests ---------------------------------------------------------------------------------
 
     async def _ask(self, operation: Operation[R], peer: Peer) -> R:
-        request = await in_thread(encode_request, operation, peer.dialect, base64=peer.base64)
+        request = await in_thread_if(is_bulky(operation), encode_request, operation, peer.dialect, base64=peer.base64)
         response = await self._send(request, isinstance(operation, REPEATABLE))
-        error = error_of(response, operation, self.base_url)
+        error = error_of(response, operation, self.base_url, peer.version)
         if error is not None:
             raise error
-        return await in_thread(decode_result, operation, response.content, peer.dialect)
+        return await in_thread_if(
+            len(response.content) > LARGE, decode_result, operation, response.content, peer.dialect
+        )
 
     async def _send(self, request: Request, repeatable: bool) -> httpx.Response:
         """Return the answer to a request, sent again where that is safe and may help."""
+        pause = FIRST_PAUSE
         for again in range(self._options.retries, -1, -1):
             if self._closed:
                 raise ClosedClientError("The client is closed. Make a new one.")
@@ -103,7 +106,9 @@ class AsyncHttpRunner:
             else:
                 if not again or not is_unavailable(response, repeatable):
                     return response
-            await self._transport.pause(FIRST_PAUSE * 2 ** (self._options.retries - again))
+                pause = max(pause, pause_asked(response))
+            await self._transport.pause(pause)
+            pause *= 2
         raise AssertionError("the last attempt returns or raises")
 
     # --- who is there -----------------------------------------------------------------------------
@@ -138,9 +143,7 @@ class AsyncHttpRunner:
         if version is not None:
             return outdated(version, self.base_url)
         error = error_of(response, op.GetMaxBatchSize(), self.base_url)
-        if error is None or response.status_code in (404, 405, 410):
-            return stranger(response, self.base_url)
-        return error
+        return error if error is not None and is_refusal(response) else stranger(response, self.base_url)
 
     async def _version(self, path: str) -> str | None:
         response = await self._send(Request("GET", path, {}, None), repeatable=True)

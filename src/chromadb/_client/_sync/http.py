@@ -12,10 +12,10 @@ import msgspec
 from msgspec import structs
 
 from chromadb._client._sync.transport import Transport
-from chromadb._client.http.answers import error_of, is_unavailable, outdated, stranger
+from chromadb._client.http.answers import error_of, is_refusal, is_unavailable, outdated, pause_asked, stranger
 from chromadb._client.http.failures import explain, is_broken, is_unsent
 from chromadb._client.http.options import HttpOptions
-from chromadb._client.http.parts import partly_written, smaller
+from chromadb._client.http.parts import is_bulky, partly_written, smaller
 from chromadb._client.http.peer import REPEATABLE, Peer
 from chromadb._model import operations as op
 from chromadb._model.entities import CollectionInfo
@@ -60,7 +60,7 @@ class HttpRunner:
         """
         peer = self._peer or self._meet()
         peer.check(operation)
-        if isinstance(operation, (op.Add, op.Update, op.Upsert)):
+        if is_bulky(operation):
             return cast(R, self._write(operation, peer))
         if isinstance(operation, op.ModifyCollection):
             return cast(R, self._modify(operation, peer))
@@ -85,13 +85,14 @@ class HttpRunner:
     def _ask(self, operation: Operation[R], peer: Peer) -> R:
         request = encode_request(operation, peer.dialect, base64=peer.base64)
         response = self._send(request, isinstance(operation, REPEATABLE))
-        error = error_of(response, operation, self.base_url)
+        error = error_of(response, operation, self.base_url, peer.version)
         if error is not None:
             raise error
         return decode_result(operation, response.content, peer.dialect)
 
     def _send(self, request: Request, repeatable: bool) -> httpx.Response:
         """Return the answer to a request, sent again where that is safe and may help."""
+        pause = FIRST_PAUSE
         for again in range(self._options.retries, -1, -1):
             if self._closed:
                 raise ClosedClientError("The client is closed. Make a new one.")
@@ -103,7 +104,9 @@ class HttpRunner:
             else:
                 if not again or not is_unavailable(response, repeatable):
                     return response
-            self._transport.pause(FIRST_PAUSE * 2 ** (self._options.retries - again))
+                pause = max(pause, pause_asked(response))
+            self._transport.pause(pause)
+            pause *= 2
         raise AssertionError("the last attempt returns or raises")
 
     # --- who is there -----------------------------------------------------------------------------
@@ -138,9 +141,7 @@ class HttpRunner:
         if version is not None:
             return outdated(version, self.base_url)
         error = error_of(response, op.GetMaxBatchSize(), self.base_url)
-        if error is None or response.status_code in (404, 405, 410):
-            return stranger(response, self.base_url)
-        return error
+        return error if error is not None and is_refusal(response) else stranger(response, self.base_url)
 
     def _version(self, path: str) -> str | None:
         response = self._send(Request("GET", path, {}, None), repeatable=True)

@@ -10,10 +10,26 @@ import msgspec
 from chromadb._model.names import shorten
 from chromadb._model.operations import Operation
 from chromadb._wire.errors import decode_error
-from chromadb.errors import ChromaError, ServerAnswerError, ServerConnectionError, VersionMismatchError
+from chromadb.errors import (
+    ChromaError,
+    ServerAnswerError,
+    ServerConnectionError,
+    UnsupportedError,
+    VersionMismatchError,
+)
 
 UNAVAILABLE = (502, 503, 504)
 """Statuses by which a server, or a proxy before it, says: not now."""
+
+
+LONGEST_PAUSE = 5.0
+"""Seconds that a server may ask for before a request is sent again; for more, the caller decides."""
+
+
+def pause_asked(response: httpx.Response) -> float:
+    """Return how many seconds the server asks to wait; 0 if it does not say."""
+    asked = response.headers.get("retry-after", "")
+    return float(asked) if asked.isdecimal() else 0.0
 
 
 def is_unavailable(response: httpx.Response, repeatable: bool) -> bool:
@@ -23,18 +39,22 @@ def is_unavailable(response: httpx.Response, repeatable: bool) -> bool:
         response: read to its end.
         repeatable: whether it does no harm if the server carried out the request.
     """
-    if response.status_code == 503 and b"ServerBusyError" in response.content:
-        return True  # it was not begun
-    return repeatable and response.status_code in (502, 503)
+    if pause_asked(response) > LONGEST_PAUSE:
+        return False
+    begun = response.status_code != 503 or b"ServerBusyError" not in response.content
+    return not begun or (repeatable and response.status_code in (502, 503))
 
 
-def error_of(response: httpx.Response, operation: Operation[Any], url: str) -> ChromaError | None:
+def error_of(
+    response: httpx.Response, operation: Operation[Any], url: str, version: str | None = None
+) -> ChromaError | None:
     """Return the error that an answer tells of, None if it tells of none.
 
     Args:
         response: read to its end.
         operation: that was asked for.
         url: of the server.
+        version: of the server, None if it is not known to be one of Chroma.
     """
     status = response.status_code
     if status < 300:
@@ -51,11 +71,18 @@ def error_of(response: httpx.Response, operation: Operation[Any], url: str) -> C
         )
     if status in (404, 405, 410):
         asked = f"{response.request.method} {response.request.url.path}"
+        if version is not None and _says_no_more(response):
+            return UnsupportedError(f"The server at {url} is Chroma {version}, which does not know {asked}.")
         return ServerAnswerError(
             f"The server at {url} does not know {asked}: status {status}, {_excerpt(response)}. "
             "Is it a Chroma server, 0.5.23 or later, and is the path before /api right?"
         )
     return decode_error(status, response.content, operation)
+
+
+def is_refusal(response: httpx.Response) -> bool:
+    """Return whether an error may well be that of a Chroma server, or of a proxy before one."""
+    return _told(response) or response.status_code in (401, 403, 413, 429, *UNAVAILABLE) or response.is_redirect
 
 
 def stranger(response: httpx.Response, url: str) -> ServerAnswerError:
@@ -83,6 +110,11 @@ def _told(response: httpx.Response) -> bool:
     if not isinstance(body, dict):
         return False
     return "error" in body or ("detail" in body and body["detail"] not in ("Not Found", "Method Not Allowed"))
+
+
+def _says_no_more(response: httpx.Response) -> bool:
+    """Return whether the answer is that of a Chroma server to a path that it does not know."""
+    return not response.content or (response.content[:1] == b"{" and b'"detail"' in response.content)
 
 
 def _excerpt(response: httpx.Response) -> str:

@@ -1,8 +1,19 @@
-"""Writes that are larger than a server takes at once."""
+"""Requests and answers that may be large, and writes that are larger than a server takes at once."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from chromadb._model import operations as op
 from chromadb.errors import ChromaError
+
+LARGE = 20_000
+"""Bytes from which on an answer takes some 0.1 ms to decode."""
+
+
+def is_bulky(operation: op.Operation[Any]) -> bool:
+    """Return whether an operation carries records."""
+    return isinstance(operation, (op.Add, op.Update, op.Upsert))
 
 
 def smaller(size: int) -> int:

@@ -61,6 +61,8 @@ class Peer:
         elif isinstance(operation, op.ModifyCollection) and self.dialect.old and operation.configuration:
             raise self._unsupported("changes of the configuration")
         elif isinstance(operation, (op.Add, op.Update, op.Upsert)) and self.dialect.old:
+            if 0 < len(operation.records.vector_rows) < len(operation.records):
+                raise self._unsupported("updates of which some have an embedding; make two calls of it")
             for metadata in operation.records.metadatas or ():
                 for key, value in (metadata or {}).items():
                     if value is None or isinstance(value, list):
