@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import chromadb
+from chromadb.errors import UnsupportedError
 
 HOLD = """
 import sys, apsw
@@ -90,6 +91,21 @@ def test_a_vacuum_names_who_is_in_the_way(chroma: Any, fill: Any) -> None:
     assert err.count("\n") == 1
     if sys.platform == "linux":
         assert f"by process {other.pid} (" in err
+
+
+def test_a_server_is_vacuumed_by_its_directory(chroma: Any, fill: Any, serve: Any) -> None:
+    fill("data", notes=3000)
+    server = serve("--path", "data", "--port", "0")
+    with chromadb.HttpClient(host="127.0.0.1", port=server.port) as client:
+        notes = client.get_collection("notes")
+        notes.delete(where_document={"$contains": "text number"})
+        with pytest.raises(UnsupportedError, match="Run chroma vacuum --path"):
+            client.vacuum()
+        assert chroma("vacuum", "--path", "data", "--force").code == 0
+        assert b"text number" not in b"".join(path.read_bytes() for path in Path("data").rglob("*") if path.is_file())
+        notes.add(ids="new", embeddings=[[1.0] * 8])
+        assert notes.query([1.0] * 8, n_results=1)["ids"] == [["new"]]
+        assert client.check() == []
 
 
 @pytest.mark.parametrize("words", [["vacuum", "--force"], ["utils", "check"]])
