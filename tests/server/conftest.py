@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -35,9 +36,15 @@ class Api:
     """An application, driven as an ASGI server drives it."""
 
     def __init__(self, settings: Settings) -> None:
-        self.application = Application(settings)
+        self.lines = io.StringIO()
+        self.application = Application(settings, self.lines)
         self.application.open()
         self._loop = asyncio.new_event_loop()
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return the lines of the access log so far."""
+        self.application._log.flush()
+        return [json.loads(line) for line in self.lines.getvalue().splitlines()]
 
     def close(self) -> None:
         """Close it."""

@@ -6,10 +6,10 @@ import logging
 import os
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from chromadb._model import operations as op
-from chromadb._server import access_log
+from chromadb._server.access_log import AccessLog, Line, now
 from chromadb._server.pages import PAGES
 from chromadb._server.pool import Pool
 from chromadb._server.refusals import Disconnected, Header, Refusal
@@ -18,12 +18,28 @@ from chromadb._server.router import Match, match
 from chromadb._settings import Settings
 from chromadb._wire import codec
 from chromadb._wire.errors import Failure, encode_error
+from chromadb._wire.routes import Route
 from chromadb.errors import BatchSizeExceededError, ChromaError, InternalError
 
 logger = logging.getLogger("chromadb.server")
 
 _AT_ONCE = (op.Heartbeat, op.GetVersion, op.GetMaxBatchSize, op.GetUserIdentity)
 """Operations that touch no storage; they are run in place, however busy the threads are."""
+
+_WRITES = (
+    op.Reset,
+    op.CreateTenant,
+    op.CreateDatabase,
+    op.DeleteDatabase,
+    op.CreateCollection,
+    op.ModifyCollection,
+    op.DeleteCollection,
+    op.Add,
+    op.Update,
+    op.Upsert,
+    op.Delete,
+)
+"""Operations that may wait for the disk, or for each other."""
 
 _JSON = (b"content-type", codec.JSON.encode())
 _RETRY = (b"retry-after", b"1")
@@ -44,10 +60,12 @@ class Application:
 
     Args:
         settings: what the server is to be.
+        log: where the access log is written; None for none, as under a server that has one of its own.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, log: TextIO | None = None) -> None:
         self.settings = settings
+        self._log = None if log is None else AccessLog(log)
         self._engine: op.Runner | None = None
         self._pool = Pool(
             settings.chroma_server_thread_pool_size,
@@ -112,6 +130,8 @@ class Application:
         self._pool.close()
         if engine is not None:
             engine.close()
+        if self._log is not None:
+            self._log.flush()
 
     # --- requests ---------------------------------------------------------------------------------
 
@@ -139,8 +159,8 @@ class Application:
             response = _failed(encode_error(unexpected, request.dialect), request)
         if response.status != 499:
             await _send(send, request, response)
-        if access_log.logger.isEnabledFor(logging.INFO):
-            _log(request, response, found, started)
+        if self._log is not None:
+            self._log.add(_line(request, response, found, started))
 
     async def _respond(self, request: Request, found: Match) -> Response:
         settings, engine = self.settings, self._engine
@@ -158,7 +178,8 @@ class Application:
             status = 503 if isinstance(operation, op.CheckHealth) and not result else found.route.status
             return Response(status, codec.encode_result(operation, result, dialect))
 
-        return work() if found.route.operation in _AT_ONCE else await self._pool.run(work)
+        kind = found.route.operation
+        return work() if kind in _AT_ONCE else await self._pool.run(work, writes=kind in _WRITES)
 
     def _check_batch(self, operation: op.Add | op.Update | op.Upsert) -> None:
         most, count = self.settings.chroma_server_max_batch_size, len(operation.records)
@@ -167,6 +188,11 @@ class Application:
                 f"Expected a batch of at most {most} records, got {count}. Split the call, or raise "
                 "chroma_server_max_batch_size."
             )
+
+
+def takes_body(route: Route) -> bool:
+    """Return whether the body of a request means something."""
+    return route.operation is not None and codec.EXCHANGES[route.operation].body is not None
 
 
 def _failed(failure: Failure, request: Request, headers: Sequence[Header] = ()) -> Response:
@@ -184,19 +210,17 @@ async def _send(send: Send, request: Request, response: Response) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _log(request: Request, response: Response, found: Match | None, started: float) -> None:
-    access_log.log(
-        access_log.Line(
-            access_log.now(),
-            request.id,
-            request.client,
-            request.method,
-            request.path,
-            response.status,
-            round((time.perf_counter() - started) * 1000, 3),
-            request.received,
-            len(response.body),
-            found.route.name if found else None,
-            response.error,
-        )
+def _line(request: Request, response: Response, found: Match | None, started: float) -> Line:
+    return Line(
+        now(),
+        request.id,
+        request.client,
+        request.method,
+        request.path,
+        response.status,
+        round((time.perf_counter() - started) * 1000, 3),
+        request.received,
+        len(response.body),
+        found.route.name if found else None,
+        response.error,
     )

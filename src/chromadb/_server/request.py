@@ -81,41 +81,65 @@ class Request:
             Refusal: it takes longer.
             Disconnected: the client went away.
         """
-        message = await self._receive_within(seconds)
-        if not message.get("more_body", False):
-            body: bytes = message.get("body", b"")
-            self.received = len(body)
-            return body if len(body) <= limit else self._too_large(limit)
-        deadline = asyncio.get_running_loop().time() + seconds
         buffer = bytearray()
-        while True:
-            chunk = message.get("body", b"")
-            self.received += len(chunk)
-            if self.received <= limit:
-                buffer += chunk
-            else:
-                buffer.clear()
-            if not message.get("more_body", False):
-                return bytes(buffer) if self.received <= limit else self._too_large(limit)
-            message = await self._receive_within(deadline - asyncio.get_running_loop().time())
+        more = True
+        with _Deadline(seconds) as deadline:
+            while more:
+                try:
+                    message = await self._receive()
+                except asyncio.CancelledError:
+                    if deadline.passed:
+                        raise self._too_slow() from None
+                    raise
+                if message["type"] == "http.disconnect":
+                    raise Disconnected
+                chunk: bytes = message.get("body", b"")
+                more = message.get("more_body", False)
+                self.received += len(chunk)
+                if not more and self.received == len(chunk) <= limit:
+                    return chunk
+                if self.received <= limit:
+                    buffer += chunk
+                else:
+                    buffer.clear()
+        return bytes(buffer) if self.received <= limit else self._too_large(limit)
 
-    async def _receive_within(self, seconds: float) -> MutableMapping[str, Any]:
-        try:
-            message = await asyncio.wait_for(self._receive(), seconds)
-        except asyncio.TimeoutError:
-            raise Refusal(
-                408,
-                "RequestTimeout",
-                f"Expected the body of the request within chroma_server_request_timeout_seconds, got "
-                f"{self.received} bytes of it by then.",
-                ((b"connection", b"close"),),
-            ) from None
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        return message
+    def _too_slow(self) -> Refusal:
+        return Refusal(
+            408,
+            "RequestTimeout",
+            f"Expected the body of the request within chroma_server_request_timeout_seconds, got {self.received} bytes "
+            "of it by then.",
+            ((b"connection", b"close"),),
+        )
 
     def _too_large(self, limit: int) -> bytes:
         raise RequestTooLargeError(
             f"Expected the body of a request to have at most {limit} bytes, got {self.received}. Send fewer records at "
             "once, or raise chroma_server_max_body_bytes."
         )
+
+
+class _Deadline:
+    """Cancels the task that enters it if it has not left by then.
+
+    What `asyncio.timeout` does, which Python 3.10 lacks; `asyncio.wait_for` makes a task for every message.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.passed = False
+
+    def __enter__(self) -> _Deadline:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._pass)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._timer.cancel()
+
+    def _pass(self) -> None:
+        self.passed = True
+        self._task.cancel()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
 from types import FrameType
+from typing import TextIO
 
 import uvicorn
 
@@ -44,7 +46,7 @@ def serve(settings: Settings, *, host: str, port: int, log_path: str | None = No
         raise InvalidArgumentError(
             f"Expected one worker for a database in memory, got {workers}: processes share a directory, not memory."
         )
-    begin_logging(log_path)
+    log = begin_logging(log_path)
     raise_file_limit(settings)
     # What is wrong with the directory is said before there is a server.
     _check_directory(settings)
@@ -52,7 +54,7 @@ def serve(settings: Settings, *, host: str, port: int, log_path: str | None = No
     banner = _banner(settings, host, sockets, workers)
     try:
         if workers == 1:
-            _run(settings, sockets, banner)
+            _run(settings, sockets, log, banner)
         else:
             print(banner, flush=True)
             grace = settings.chroma_server_grace_seconds
@@ -82,8 +84,8 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _run(settings: Settings, sockets: list[socket.socket], banner: str | None = None) -> None:
-    application = Application(settings)
+def _run(settings: Settings, sockets: list[socket.socket], log: TextIO, banner: str | None = None) -> None:
+    application = Application(settings, log)
     config = uvicorn.Config(
         application,
         http=HttpProtocol,
@@ -98,6 +100,8 @@ def _run(settings: Settings, sockets: list[socket.socket], banner: str | None = 
         timeout_graceful_shutdown=max(1, round(settings.chroma_server_grace_seconds)),
     )
     server = _Server(config, banner)
+    # What was imported stays; the collector need not look at it again.
+    gc.freeze()
     server.run(sockets)
     if not server.started:
         raise InternalError("The server did not start. The log says why.")
@@ -109,9 +113,9 @@ def _run(settings: Settings, sockets: list[socket.socket], banner: str | None = 
 
 def _work(settings: Settings, sockets: list[socket.socket], log_path: str | None) -> None:
     """Be a worker."""
-    begin_logging(log_path)
+    log = begin_logging(log_path)
     raise_file_limit(settings)
-    _run(settings, sockets)
+    _run(settings, sockets, log)
 
 
 def _check_directory(settings: Settings) -> None:
