@@ -26,6 +26,21 @@ logger = logging.getLogger("chromadb.server")
 _AT_ONCE = (op.Heartbeat, op.GetVersion, op.GetMaxBatchSize, op.GetUserIdentity)
 """Operations that touch no storage; they are run in place, however busy the threads are."""
 
+_WRITES = (
+    op.Reset,
+    op.CreateTenant,
+    op.CreateDatabase,
+    op.DeleteDatabase,
+    op.CreateCollection,
+    op.ModifyCollection,
+    op.DeleteCollection,
+    op.Add,
+    op.Update,
+    op.Upsert,
+    op.Delete,
+)
+"""Operations that may wait for the disk, or for each other."""
+
 _JSON = (b"content-type", codec.JSON.encode())
 _RETRY = (b"retry-after", b"1")
 
@@ -163,7 +178,8 @@ class Application:
             status = 503 if isinstance(operation, op.CheckHealth) and not result else found.route.status
             return Response(status, codec.encode_result(operation, result, dialect))
 
-        return work() if found.route.operation in _AT_ONCE else await self._pool.run(work)
+        kind = found.route.operation
+        return work() if kind in _AT_ONCE else await self._pool.run(work, writes=kind in _WRITES)
 
     def _check_batch(self, operation: op.Add | op.Update | op.Upsert) -> None:
         most, count = self.settings.chroma_server_max_batch_size, len(operation.records)

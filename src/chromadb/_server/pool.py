@@ -6,6 +6,7 @@ Not `concurrent.futures`, which costs 40 us a call more, and whose threads a pro
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -19,33 +20,49 @@ T = TypeVar("T")
 class _Job:
     """A call that was asked for."""
 
-    def __init__(self, call: Callable[[], Any], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, call: Callable[[], Any], lane: _Lane, loop: asyncio.AbstractEventLoop) -> None:
         self.call = call
+        self.lane = lane
         self.loop = loop
         self.result: asyncio.Future[Any] = loop.create_future()
         self.lock = threading.Lock()
         """Taken by the thread that begins it, or by whoever takes it back; it is never given back."""
 
 
+class _Lane:
+    """Threads that work on one kind of request; they are started as they are needed."""
+
+    def __init__(self, threads: int) -> None:
+        self.queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self.threads = threads
+        self.started = 0
+        self.busy = 0
+
+
 class Pool:
-    """Threads that work on requests.
+    """Threads that work on requests: some that read, some that write.
+
+    Threads that read take turns at the interpreter, and hinder each other when there are many: with 32 clients on two
+    cores 40 of them answered 712 queries/s, 4 of them 990. Threads that write wait for the disk and for each other.
 
     Args:
-        threads: how many; they are started as they are needed.
+        threads: how many write, and at most as many read.
         most: requests at work or waiting at once.
         seconds: how long one may wait and work.
     """
 
     def __init__(self, threads: int, most: int, seconds: float) -> None:
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
-        self._threads = threads
-        self._started = 0
+        self._readers = _Lane(min(threads, max(4, os.cpu_count() or 1)))
+        self._writers = _Lane(threads)
         self._most = most
         self._seconds = seconds
-        self.busy = 0
-        """Requests at work or waiting, with those whose caller was told that it takes too long."""
 
-    async def run(self, call: Callable[[], T]) -> T:
+    @property
+    def busy(self) -> int:
+        """Requests at work or waiting, with those whose caller was told that it takes too long."""
+        return self._readers.busy + self._writers.busy
+
+    async def run(self, call: Callable[[], T], *, writes: bool) -> T:
         """Return what `call` returns, called in a thread.
 
         Raises:
@@ -58,12 +75,13 @@ class Pool:
                 "allows. Try again later."
             )
         loop = asyncio.get_running_loop()
-        job = _Job(call, loop)
-        if self._started < self._threads and self.busy >= self._started:
-            self._started += 1
-            threading.Thread(target=self._work, name=f"chroma-request-{self._started}", daemon=True).start()
-        self.busy += 1
-        self._queue.put(job)
+        lane = self._writers if writes else self._readers
+        job = _Job(call, lane, loop)
+        if lane.busy >= lane.started < lane.threads:
+            lane.started += 1
+            threading.Thread(target=self._work, args=(lane,), name="chroma-request", daemon=True).start()
+        lane.busy += 1
+        lane.queue.put(job)
         timer = loop.call_later(self._seconds, self._late, job)
         try:
             return cast(T, await job.result)
@@ -72,13 +90,14 @@ class Pool:
 
     def close(self) -> None:
         """Let go of the threads; what is at work goes on to its end."""
-        for _ in range(self._started):
-            self._queue.put(None)
+        for lane in (self._readers, self._writers):
+            for _ in range(lane.started):
+                lane.queue.put(None)
 
     # --- in a thread ------------------------------------------------------------------------------
 
-    def _work(self) -> None:
-        while (job := self._queue.get()) is not None:
+    def _work(self, lane: _Lane) -> None:
+        while (job := lane.queue.get()) is not None:
             if job.lock.acquire(blocking=False):
                 result: Any = None
                 failure: BaseException | None = None
@@ -95,7 +114,7 @@ class Pool:
     # --- in the event loop ------------------------------------------------------------------------
 
     def _done(self, job: _Job, result: Any, failure: BaseException | None) -> None:
-        self.busy -= 1
+        job.lane.busy -= 1
         if job.result.done():
             return
         if failure is None:
@@ -107,7 +126,7 @@ class Pool:
         if job.result.done():
             return
         if job.lock.acquire(blocking=False):
-            self.busy -= 1
+            job.lane.busy -= 1
             job.result.set_exception(
                 ServerBusyError(
                     f"The server had no thread free for this request within {self._seconds:g} seconds; nothing was "

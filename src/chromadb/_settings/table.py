@@ -127,7 +127,11 @@ class SettingsTable:
     chroma_server_cors_allow_origins: list[str] = used(
         [], "server", 'Origins whose pages may call the server from a browser; `["*"]`: all.'
     )
-    chroma_server_thread_pool_size: Count = used(40, "server", "Threads that work on requests.")
+    chroma_server_thread_pool_size: Count = used(
+        40,
+        "server",
+        "Threads of a server process that work on writes. On reads as many, but no more than cores, or 4.",
+    )
     chroma_server_nofile: Count | None = used(
         None, "server", "The limit of open files that the server asks for at its start."
     )
