@@ -156,12 +156,26 @@ def test_what_is_not_the_beginning_of_a_copy_is_not_resumed(chroma: Any, fill: A
         elif change == "metadata":
             notes.modify(metadata={"other": 1})
         else:
-            notes.modify(configuration={"hnsw": {"ef_search": 7}})
+            notes.modify(configuration={"hnsw": {"space": "l2"}})
     before = read("copy", contents)
     code, out, err = chroma("copy", "--from", "data", "--to", "copy", "--all", "--resume")
     assert (code, out) == (1, "")
     assert "is not the beginning of a copy" in err
     assert read("copy", contents) == before
+
+
+def test_what_a_server_of_0_6_makes_of_a_collection_is_resumed(chroma: Any, fill: Any) -> None:
+    """It notes the space in the metadata, and parameters of its own."""
+    fill("data", notes=5)
+    with chromadb.PersistentClient("copy") as client:
+        client.create_collection(
+            "notes",
+            embedding_function=None,
+            metadata={"about": "notes", "hnsw:space": "cosine", "hnsw:num_threads": 2},
+        )
+    code, out, err = chroma("copy", "--from", "data", "--to", "copy", "--all", "--resume", "--json")
+    assert (code, err) == (0, "")
+    assert [each["copied"] for each in json.loads(out)] == [5]
 
 
 def test_a_source_that_is_written_to_meanwhile_is_noticed(

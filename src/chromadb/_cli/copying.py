@@ -111,11 +111,7 @@ class Copying:
 
     def _check_beginning(self, each: CollectionCopy, target: CollectionInfo) -> None:
         each.already = _count(self._writer, target)
-        same = (
-            target.configuration == each.source.configuration
-            and (target.metadata or None) == (each.source.metadata or None)
-            and each.already <= each.total
-        )
+        same = _is_alike(each.source, target) and each.already <= each.total
         offset = 0
         while same and offset < each.already:
             there = self._page(self._writer, target, offset, ())["ids"]
@@ -147,6 +143,21 @@ class Copying:
 
     def _where(self) -> str:
         return f"database {shorten(self._writer.database)} of {self._writer._system.where}"
+
+
+def _is_alike(source: CollectionInfo, target: CollectionInfo) -> bool:
+    """Return whether a collection can be the copy of another, as far as every version of a server keeps what it is."""
+    one, other = source.configuration, target.configuration
+    # A server of 0.6 keeps parameters of the index in the metadata, and nothing of embedding functions.
+    metadata = [
+        {key: value for key, value in (each.metadata or {}).items() if not key.startswith("hnsw:")}
+        for each in (source, target)
+    ]
+    return (
+        one.hnsw.space == other.hnsw.space
+        and other.embedding_function in (None, one.embedding_function)
+        and metadata[0] == metadata[1]
+    )
 
 
 def _find(client: Client, name: str) -> CollectionInfo:

@@ -14,8 +14,10 @@ import pytest
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.where import parse_filter
+from chromadb._storage.local import records as records_module
 from chromadb._storage.local import sealing
 from chromadb._storage.local.text import documents as text_documents
+from chromadb._storage.local.vacuum import outdated_segments
 from chromadb.errors import StorageError
 
 EVERYTHING = Selection()
@@ -169,6 +171,50 @@ def test_indexes_that_know_deleted_records_go_and_come_back(open_backend: Any, c
         assert derived(directory) == {"index", "text"}
         assert store.query(vector, 1, EVERYTHING, ())[0].ids == ["secret-id-150"]
     assert backend.check() == []
+
+
+@pytest.mark.usefixtures("_small_indexes")
+@pytest.mark.parametrize("moment", ["text", "segment", "added"])
+def test_what_is_being_built_meanwhile_keeps_nothing_of_what_was_deleted(
+    open_backend: Any, create: Any, directory: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """A record is deleted and the collection vacuumed in the middle of a build."""
+    from chromadb._index.segment import Segment
+    from chromadb._storage.local.segments import SegmentFolder
+    from chromadb._storage.local.text.index import TextIndex
+
+    backend = open_backend()
+    owner, name = {"text": (TextIndex, "build"), "segment": (Segment, "build"), "added": (SegmentFolder, "add")}[moment]
+    genuine = getattr(owner, name)
+    pending = [True]
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        built = genuine(*arguments, **options)
+        if pending:
+            pending.clear()
+            store.delete(Selection(["secret-id-7"]))
+            vacuum = threading.Thread(target=store.vacuum, args=[30])
+            vacuum.start()
+            while not store._vacuums:
+                pass
+            if moment != "text":
+                vacuum.join()
+        return built
+
+    monkeypatch.setattr(owner, name, staticmethod(interrupted) if moment != "added" else interrupted)
+    with backend.open(create(backend)) as store:
+        store.write("add", secrets(200))
+        rounds = 0
+        while store.build(threading.Event()):
+            rounds += 1
+        assert rounds == 1
+        with store.database.read() as sql:
+            state = records_module.read_state(sql)
+            segments = store._current_segments(state)
+            assert outdated_segments(sql, state, segments) == []
+            assert [len(segment.labels) for segment in segments] == [199]
+            assert store._documents._current(state).commit_no == state.commit_no
+        assert backend.check() == []
 
 
 @pytest.mark.usefixtures("_small_indexes")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,8 @@ class LocalCollection(ForkAware):
         """Whether the builder is at work here."""
         self._unbuilt = 0
         """About how many records were written or deleted since the last build."""
+        self._vacuums = 0
+        """How often the collection was vacuumed."""
         self._nothing_to_seal: int | None = None
         """The commit at which a build found that nothing can be sealed."""
 
@@ -165,13 +167,19 @@ class LocalCollection(ForkAware):
 
     def vacuum(self, timeout: float | None = None) -> None:
         """Remove what is derived from records that are no more, and write the file anew; see ``vacuum``."""
+        # First: from here on the builder throws away what it has begun.
+        self._vacuums += 1
+        self._remove_outdated()
+        vacuum_database(self.database, timeout)
+
+    def _remove_outdated(self) -> None:
+        """Remove what is derived from records that are no more."""
         with self.database.read() as sql:
             state = records.read_state(sql)
             outdated = outdated_segments(sql, state, self._current_segments(state))
             self._documents.remove_outdated(sql)
         self._segments.remove(outdated)
         self._segments.sweep()
-        vacuum_database(self.database, timeout)
 
     def indexing_status(self) -> IndexingStatus:
         with self.database.read() as sql:
@@ -212,16 +220,25 @@ class LocalCollection(ForkAware):
 
     def build(self, stop: threading.Event) -> bool:
         """Seal what is due; return whether there is more to do. Called by the builder."""
+        vacuums = self._vacuums
+
+        def vacuumed() -> bool:
+            return vacuums != self._vacuums
+
         self.building = True
         try:
             # The text index first: it takes a tenth of the time.
             with self.database.read() as sql:
-                self._documents.build(sql, stop.is_set)
-            return self._build_segment(stop)
+                self._documents.build(sql, lambda: stop.is_set() or vacuumed())
+            more = self._build_segment(stop, vacuumed)
+            if vacuumed():
+                # What was built may know what was deleted.
+                self._remove_outdated()
+            return more or (vacuumed() and not stop.is_set())
         finally:
             self.building = False
 
-    def _build_segment(self, stop: threading.Event) -> bool:
+    def _build_segment(self, stop: threading.Event, vacuumed: Callable[[], bool]) -> bool:
         recipe = self.recipe
         with self.database.read() as sql:
             segments = self._current_segments(records.read_state(sql))
@@ -237,7 +254,7 @@ class LocalCollection(ForkAware):
                 return records.read_present_vectors(sql, labels, dimension)
 
         def changed() -> bool:
-            return stop.is_set() or recipe != self.recipe
+            return stop.is_set() or recipe != self.recipe or vacuumed()
 
         if len(plan.labels):
             segment = Segment.build(uuid.uuid4().hex, state.commit_no, recipe, plan.labels, read, changed)
