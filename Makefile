@@ -1,6 +1,6 @@
 # make quickstart   from a fresh clone to answers
 # make test         all tests
-# make test-compat  published clients of every generation against the server; fetches them once
+# make test-compat  published clients and servers of every generation against ours; fetches them once, 1.5 GB
 # make fuzz         a fuzzer over the server's OpenAPI document
 # make check        style, types, layers, generated code
 # make format       put the code in order
@@ -11,6 +11,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := tests/compat/.clients
+SERVERS := tests/compat/.servers
 
 .PHONY: quickstart test test-compat fuzz check format bench bench-1m clean
 
@@ -24,7 +25,8 @@ test: $(VENV)/.developing
 
 test-compat: $(VENV)/.developing
 	$(BIN)/python scripts/fetch_published_clients.py $(CLIENTS)
-	CHROMA_COMPAT_CLIENTS=$(CLIENTS) $(BIN)/python -m pytest -q tests/compat
+	$(BIN)/python scripts/fetch_published_servers.py $(SERVERS)
+	CHROMA_COMPAT_CLIENTS=$(CLIENTS) CHROMA_COMPAT_SERVERS=$(SERVERS) $(BIN)/python -m pytest -q tests/compat
 
 fuzz: $(VENV)/.developing
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'

@@ -166,7 +166,7 @@ class RateLimitError(ChromaError):
 
 
 class UnsupportedError(ChromaError, NotImplementedError):
-    """The published versions know this, this version cannot do it."""
+    """A version of Chroma knows this, but this one, or the server, cannot do it."""
 
     _code = 501
 
@@ -214,6 +214,38 @@ class ClosedClientError(ChromaError, RuntimeError):
     """A client was used after ``close()``."""
 
 
+# --- the way to a server ---------------------------------------------------------------------------
+
+
+class ServerConnectionError(ChromaError, ValueError, ConnectionError):
+    """A server cannot be reached, or the connection to it broke."""
+
+    _code = 503
+    _wire_name = "ServerConnectionError"
+
+
+class ServerCertificateError(ServerConnectionError):
+    """The certificate of a server is not trusted, or the two sides agree on no encryption."""
+
+
+class ServerTimeoutError(ServerConnectionError, TimeoutError):
+    """A server did not answer in time."""
+
+    _code = 504
+    _wire_name = "ServerTimeoutError"
+
+
+class ServerAnswerError(ChromaError, ValueError):
+    """The answer is not one that a Chroma server gives: most likely something else listens there."""
+
+    _code = 502
+    _wire_name = "ServerAnswerError"
+
+
+class ThinClientError(ChromaError, RuntimeError):
+    """The thin client was asked for what only the full package has."""
+
+
 # --- embedding ------------------------------------------------------------------------------------
 
 
@@ -227,8 +259,8 @@ class ModelUnavailableError(ChromaError, RuntimeError):
     _code = 500
 
 
-class VersionMismatchError(ChromaError):
-    """Client and server do not fit together."""
+class VersionMismatchError(ChromaError, ValueError):
+    """Client and server do not fit together: the other side speaks another version of the API."""
 
     _code = 500
     _wire_name = "VersionMismatchError"

@@ -383,8 +383,8 @@ def test_configure_sets_defaults_of_later_clients(tmp_path: Path, monkeypatch: p
 
 
 def test_a_client_of_a_server_is_not_mistaken_for_an_embedded_one() -> None:
-    settings = chromadb.Settings(chroma_api_impl="chromadb.api.fastapi.FastAPI", chroma_server_host="localhost")
-    with pytest.raises(InvalidArgumentError, match=r"got 'chromadb.api.fastapi.FastAPI'"):
+    settings = chromadb.Settings(chroma_api_impl="rest", chroma_server_host="localhost")
+    with pytest.raises(InvalidArgumentError, match=r"Expected chroma_api_impl to be one of .*FastAPI; got 'rest'"):
         chromadb.Client(settings)
     with chromadb.Client(chromadb.Settings(chroma_api_impl="chromadb.api.rust.RustBindingsAPI")) as client:
         assert client.heartbeat()

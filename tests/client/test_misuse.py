@@ -106,11 +106,6 @@ def test_a_new_record_without_a_vector_is_refused(client: Any) -> None:
     assert collection.count() == 0
 
 
-def test_what_is_not_there_yet_says_so() -> None:
-    with pytest.raises(AttributeError, match=r"HttpClient is not part of this version.*docs/differences\.md"):
-        chromadb.HttpClient  # noqa: B018
-
-
 @pytest.mark.parametrize("value", [np.array([1, 2]), np.zeros((2, 2)), int, 1.0, True, "1"], ids=repr)
 @pytest.mark.parametrize(
     "call",

@@ -108,7 +108,9 @@ def _fresh_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 @pytest.mark.usefixtures("_fresh_process", "default_model")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_snippets_run_and_give_what_they_say(page: Path) -> None:
+def test_snippets_run_and_give_what_they_say(page: Path, request: pytest.FixtureRequest) -> None:
+    if "HttpClient(" in page.read_text(encoding="utf-8"):
+        request.getfixturevalue("server_at_8000")
     namespace: dict[str, Any] = {"__name__": "snippet"}
     exec(ASSUMED.get(page.name, ""), namespace)
     for block in python_blocks(page):

@@ -20,7 +20,7 @@ def test_the_service_tells_about_itself(api: Any) -> None:
     for path in ("/api/v2", "/api/v2/heartbeat", "/api/v1", "/api/v1/heartbeat"):
         assert api.send("GET", path).json["nanosecond heartbeat"] > 10**18
     assert api.send("GET", "/api/v2/version").json == api.send("GET", "/api/v1/version").json == "1.5.9"
-    flight = {"max_batch_size": 41_666, "supports_base64_encoding": True}
+    flight = {"max_batch_size": 41_666, "supports_base64_encoding": True, "extended": True}
     assert api.send("GET", "/api/v2/pre-flight-checks").json == flight
     assert api.send("GET", "/api/v1/pre-flight-checks").json == flight
     assert api.send("GET", "/api/v2/healthcheck").json == {"is_executor_ready": True, "is_log_client_ready": True}

@@ -30,6 +30,8 @@ class _Shared:
         self.settings = settings
         self.where = where
         self.clients = 0
+        self.by_identity = False
+        """Whether the credentials of a client say which tenant and database it uses."""
 
     def share(self: SystemT) -> SystemT:
         """Count one client more."""
@@ -49,10 +51,10 @@ class _Shared:
 class System(_Shared):
     """The shared part of clients that block."""
 
-    def __init__(self, runner: Runner, settings: Settings, where: str) -> None:
+    def __init__(self, runner: Runner, settings: Settings, where: str, server: Any = None) -> None:
         super().__init__(settings, where)
         self.runner = runner
-        self.server = SegmentAPI(runner)
+        self.server = SegmentAPI(runner) if server is None else server
         _all.add(self)
 
     def stop(self) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,20 @@ class Records:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def part(self, start: int, stop: int) -> Records:
+        """Return the records from `start` to before `stop`."""
+        first, end = (bisect_left(self.vector_rows, row) for row in (start, stop))
+        some = slice(start, stop)
+        return replace(
+            self,
+            ids=self.ids[some],
+            vectors=None if self.vectors is None or first == end else self.vectors[first:end],
+            vector_rows=[row - start for row in self.vector_rows[first:end]],
+            documents=None if self.documents is None else self.documents[some],
+            metadatas=None if self.metadatas is None else self.metadatas[some],
+            uris=None if self.uris is None else self.uris[some],
+        )
 
 
 def check_records(

@@ -50,35 +50,50 @@ class SettingsTable:
     chroma_api_impl: str = used(
         "chromadb.api.segment.SegmentAPI",
         "client",
-        "What clients open: `chromadb.api.segment.SegmentAPI` and `chromadb.api.rust.RustBindingsAPI` are both the "
-        "embedded database. Other values are an error in this version; those for HTTP come with the server.",
+        "What `Client` opens: `chromadb.api.segment.SegmentAPI` and `chromadb.api.rust.RustBindingsAPI` are both the "
+        "embedded database, `chromadb.api.fastapi.FastAPI` is a server. Asynchronous clients are always of a server.",
     )
-    chroma_server_host: str | None = later(None, "client", "The host, or the URL, of the server.")
-    chroma_server_http_port: Port | None = later(None, "client", "The port of the server.")
-    chroma_server_ssl_enabled: bool | None = later(False, "client", "Speak HTTPS with the server.")
-    chroma_server_ssl_verify: bool | str | None = later(
+    chroma_server_host: str | None = used(
+        None, "client", "The server: a name, an IP address or a URL, with a path if it lies behind one."
+    )
+    chroma_server_http_port: Port | None = used(None, "client", "The port of the server.")
+    chroma_server_ssl_enabled: bool | None = used(False, "client", "Speak HTTPS with the server.")
+    chroma_server_ssl_verify: bool | str | None = used(
         None, "client", "Check the certificate of the server: a boolean, or the path of a CA bundle."
     )
-    chroma_server_headers: dict[str, str] | None = later(None, "client", "HTTP headers sent with each request.")
-    chroma_server_api_default_path: str = later("/api/v2", "client", "Where the API begins below the host.")
-    chroma_http_keepalive_secs: Seconds | None = later(
+    chroma_server_headers: dict[str, str] | None = used(None, "client", "HTTP headers sent with each request.")
+    chroma_server_api_default_path: str = used("/api/v2", "client", "Where the API begins below the host.")
+    chroma_http_keepalive_secs: Seconds | None = used(
         40.0, "client", "How long an idle connection is kept open; none: without end."
     )
-    chroma_http_max_connections: Count | None = later(None, "client", "Connections at once; none: any number.")
-    chroma_http_max_keepalive_connections: Count | None = later(
+    chroma_http_max_connections: Count | None = used(None, "client", "Connections at once; none: any number.")
+    chroma_http_max_keepalive_connections: Count | None = used(
         None, "client", "Idle connections kept open; none: any number."
     )
 
-    chroma_client_auth_provider: str | None = later(
+    chroma_http_connect_timeout_seconds: Seconds = used(
+        10.0, "client", "How long to wait for a connection to the server."
+    )
+    chroma_http_timeout_seconds: Seconds | None = used(
+        600.0, "client", "How long the server may be silent while it works on a request; none: any time."
+    )
+    chroma_http_retries: Size = used(
+        2,
+        "client",
+        "How often a request is sent again where that is safe: reads if the connection broke or the server is "
+        "unavailable (502, 503, 504), writes if there was no connection.",
+    )
+
+    chroma_client_auth_provider: str | None = used(
         None,
         "auth",
         "How a client proves who it is: `chromadb.auth.token_authn.TokenAuthClientProvider` or "
         "`chromadb.auth.basic_authn.BasicAuthClientProvider`.",
     )
-    chroma_client_auth_credentials: str | None = later(
+    chroma_client_auth_credentials: str | None = used(
         None, "auth", "What it proves it with: the token, or `user:password`."
     )
-    chroma_auth_token_transport_header: Literal["Authorization", "X-Chroma-Token"] | None = later(
+    chroma_auth_token_transport_header: Literal["Authorization", "X-Chroma-Token"] | None = used(
         None, "auth", "The header that carries a token, on both sides; none: `Authorization`."
     )
     chroma_server_authn_provider: str | None = later(
@@ -105,8 +120,8 @@ class SettingsTable:
     chroma_server_auth_ignore_paths: dict[str, list[str]] = later(
         OPEN_PATHS, "auth", "Paths, each with its HTTP methods, that are open to everybody."
     )
-    chroma_overwrite_singleton_tenant_database_access_from_auth: bool = later(
-        False, "auth", "Take tenant and database from the identity where it may use only one."
+    chroma_overwrite_singleton_tenant_database_access_from_auth: bool = used(
+        False, "auth", "Clients take tenant and database from the identity where it may use only one."
     )
 
     chroma_server_cors_allow_origins: list[str] = used(

@@ -8,8 +8,10 @@ msgspec from lists 1.7 ms and 754 kB, since only orjson writes the shortest form
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import msgspec
 import numpy as np
@@ -71,6 +73,26 @@ def json_of_array(array: NDArray[Any]) -> msgspec.Raw:
 
     single = np.ascontiguousarray(array, dtype=np.float32)
     return msgspec.Raw(orjson.dumps(single, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+FAR = sys.float_info.max
+"""What stands for an infinite distance, as JSON has no infinity: distances are float32, so that none is as large."""
+
+
+def distances_to_wire(distances: list[float]) -> list[float]:
+    """Return distances as JSON can hold them, in the same order."""
+    if math.inf not in distances and -math.inf not in distances:
+        return distances
+    return [math.copysign(FAR, each) if math.isinf(each) else each for each in distances]
+
+
+def distances_from_wire(distances: list[float | None]) -> list[float]:
+    """Return distances as they were; null, as published servers write it, is the largest."""
+    if None not in distances and FAR not in distances and -FAR not in distances:
+        return cast("list[float]", distances)
+    return [
+        math.inf if each is None else math.copysign(math.inf, each) if abs(each) == FAR else each for each in distances
+    ]
 
 
 def matrix_from_lists(vectors: Sequence[Sequence[float]]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple, cast
 
@@ -15,7 +15,9 @@ from chromadb._wire.exchanges import Exchange, Parameters
 from chromadb._wire.routes import BY_OPERATION, Route
 from chromadb.errors import (
     InvalidArgumentError,
+    InvalidCollectionException,
     MalformedRequestError,
+    NotFoundError,
     UnsupportedError,
     VersionMismatchError,
 )
@@ -101,14 +103,31 @@ def encode_request(operation: Operation[Any], dialect: Dialect = Dialect.V2, *, 
 
     Raises:
         UnsupportedError: that version of the API has no such thing.
+        NotFoundError: a name is empty, which nothing can have.
     """
     route = BY_OPERATION[type(operation)]
     template = route.template(dialect.version)
     if template is None:
         raise UnsupportedError(f"The API v{dialect.version} has no {route.name}.")
     asked = EXCHANGES[type(operation)].ask(operation, dialect, base64)
+    _check_names(template.segments, asked.parameters)
     path, query = template.fill(asked.parameters)
     return Request(route.method, path, query, None if asked.body is None else msgspec.json.encode(asked.body))
+
+
+def _check_names(names: Sequence[str], parameters: Mapping[str, Any]) -> None:
+    """Refuse empty names, which nothing can have: the path would be one of something else."""
+    tenant, database = parameters.get("tenant"), parameters.get("database")
+    for name in names:
+        if parameters[name] != "":
+            continue
+        if name == "name":
+            raise InvalidCollectionException(
+                f"Collection '' does not exist in database {database!r} of tenant {tenant!r}."
+            )
+        if name == "database":
+            raise NotFoundError(f"Database '' does not exist in tenant {tenant!r}. It needs a name.")
+        raise NotFoundError("Tenant '' does not exist. It needs a name.")
 
 
 def decode_result(operation: Operation[R], body: bytes, dialect: Dialect = Dialect.V2) -> R:

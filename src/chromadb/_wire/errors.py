@@ -134,12 +134,23 @@ def decode_error(status: int, body: bytes, operation: op.Operation[Any] | None =
     kind = _BY_TYPE.get(told.type) or _BY_NAME.get(told.error) or _BY_STATUS.get(status)
     if kind is None:
         kind = errors.InternalError if status >= 500 else errors.ChromaError
-    if not told.type:
-        if kind is errors.NotFoundError and isinstance(operation, _OF_COLLECTIONS):
-            kind = errors.InvalidCollectionException
-        if isinstance(operation, op.Reset) and status in (400, 403):
-            kind = errors.ResetDisabledError
-    return kind(told.message or _what_else(told, status, body))
+    text = told.message or _what_else(told, status, body)
+    return (kind if told.type else _of_others(kind, status, text, operation))(text)
+
+
+def _of_others(
+    kind: type[errors.ChromaError], status: int, text: str, operation: op.Operation[Any] | None
+) -> type[errors.ChromaError]:
+    """Return the class where a published server told of an error less exactly than this one does."""
+    if kind is errors.NotFoundError and isinstance(operation, _OF_COLLECTIONS):
+        return errors.InvalidCollectionException
+    if isinstance(operation, op.DeleteCollection) and status == 400 and "does not exist" in text:
+        return errors.InvalidCollectionException
+    if isinstance(operation, op.Reset) and status in (400, 403):
+        return errors.ResetDisabledError
+    if isinstance(operation, (op.Add, op.Update, op.Upsert, op.Query)) and "dimension" in text and status in (400, 500):
+        return errors.InvalidDimensionException
+    return kind
 
 
 def _what_else(told: ErrorBody, status: int, body: bytes) -> str:

@@ -36,5 +36,8 @@ def _node(filter: Filter, *, in_where: bool) -> dict[str, Any]:
     if isinstance(filter, MatchDocument):
         test = {filter.operator: filter.operand}
         return {DOCUMENT_KEY: test} if in_where else test
+    if len(filter.clauses) == 1:
+        # Servers of 0.x refuse to join one condition with nothing.
+        return _node(filter.clauses[0], in_where=in_where)
     name = "$and" if isinstance(filter, And) else "$or"
     return {name: [_node(clause, in_where=in_where) for clause in filter.clauses]}

@@ -20,6 +20,8 @@ from chromadb._model.vectors import Matrix, to_matrix
 from chromadb._model.where import parse_filter
 from chromadb._wire.arrays import (
     WireVector,
+    distances_from_wire,
+    distances_to_wire,
     json_of_array,
     matrix_from_lists,
     rows_to_wire,
@@ -303,7 +305,10 @@ def _answer_found(result: Any, operation: op.Get | op.Query, dialect: Dialect) -
     elif embeddings is not None:
         embeddings = [json_of_array(each) for each in embeddings]
     # Clients of 0.x read `included`, those of 1.x `include`.
-    return {**result, "embeddings": embeddings, "include": result["included"]}
+    answer = {**result, "embeddings": embeddings, "include": result["included"]}
+    if result.get("distances"):
+        answer["distances"] = [distances_to_wire(row) for row in result["distances"]]
+    return answer
 
 
 def _get_result(answered: Found, operation: op.Get) -> GetResult:
@@ -314,15 +319,20 @@ def _get_result(answered: Found, operation: op.Get) -> GetResult:
         "uris": answered.uris if "uris" in operation.include else None,
         "included": cast(Any, list(operation.include)),
         "data": None,
-        "metadatas": cast(Any, answered.metadatas) if "metadatas" in operation.include else None,
+        "metadatas": _metadatas(answered.metadatas) if "metadatas" in operation.include else None,
     }
+
+
+def _metadatas(answered: Sequence[dict[str, Any] | None] | None) -> Any:
+    """Take empty metadata for none: servers of 1.x answer with it."""
+    return None if answered is None else [metadata or None for metadata in answered]
 
 
 def _query_result(answered: Nearest, operation: op.Query) -> QueryResult:
     def column(field: str) -> Any:
         return getattr(answered, field) if field in operation.include else None
 
-    embeddings = column("embeddings")
+    embeddings, metadatas, distances = column("embeddings"), column("metadatas"), column("distances")
     return {
         "ids": answered.ids,
         "embeddings": None if embeddings is None else [matrix_from_lists(each) for each in embeddings],
@@ -330,8 +340,8 @@ def _query_result(answered: Nearest, operation: op.Query) -> QueryResult:
         "uris": column("uris"),
         "included": cast(Any, list(operation.include)),
         "data": None,
-        "metadatas": column("metadatas"),
-        "distances": column("distances"),
+        "metadatas": metadatas and [_metadatas(each) for each in metadatas],
+        "distances": distances and [distances_from_wire(row) for row in distances],
     }
 
 

@@ -43,8 +43,13 @@ class Template:
 
     def fill(self, parameters: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
         """Return path and query for these parameters; what is None or has no place here is left out."""
-        path = _SEGMENT.sub(lambda found: quote(str(parameters[found[1]]), safe=""), self.path)
+        path = _SEGMENT.sub(lambda found: _quoted(str(parameters[found[1]])), self.path)
         return path, {name: str(parameters[name]) for name in self.query if parameters.get(name) is not None}
+
+
+def _quoted(segment: str) -> str:
+    """Return a segment that stays one: "." and ".." would be taken for steps along the path."""
+    return segment.replace(".", "%2E") if segment.strip(".") == "" else quote(segment, safe="")
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ EXCHANGES: dict[type[Operation[Any]], Exchange] = {
     ),
     op.GetMaxBatchSize: Exchange(
         lambda parameters, body: op.GetMaxBatchSize(),
-        lambda result, operation, dialect: PreFlight(result, supports_base64_encoding=True),
+        lambda result, operation, dialect: PreFlight(result, supports_base64_encoding=True, extended=True),
         _nothing_to_ask,
         lambda answered, operation: answered.max_batch_size,
         answered=PreFlight,

@@ -10,6 +10,7 @@ from uuid import UUID
 from chromadb._client._async.collection import AsyncCollection, AsyncListedCollection
 from chromadb._client.arguments import create_operation
 from chromadb._client.embedding import DEFAULT_FUNCTION, check_data_loader
+from chromadb._client.http.identity import settle
 from chromadb._client.system import CLOSED, AsyncSystem, clear_system_cache
 from chromadb._model import operations as op
 from chromadb._model.entities import CollectionInfo, Finding, UserIdentity
@@ -53,15 +54,37 @@ class AsyncClient(AsyncSharedSystemClient):
         return await cls.join(system.share(), tenant, database)
 
     @classmethod
-    async def join(cls, system: AsyncSystem, tenant: str, database: str) -> AsyncClient:
-        """Return a client of a system that counts it already.
+    async def create(
+        cls, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE, settings: Settings | None = None
+    ) -> AsyncClient:
+        """Return the client that the settings describe.
 
         Raises:
             NotFoundError: the tenant or the database does not exist.
+            ServerConnectionError: the server cannot be reached.
         """
-        client = cls(system, tenant, database)
+        from chromadb._client import connect
+
+        return await connect.AsyncClient(settings, tenant, database)
+
+    @classmethod
+    async def join(cls, system: AsyncSystem, tenant: str | None, database: str | None) -> AsyncClient:
+        """Return a client of a system that counts it already.
+
+        Args:
+            system: with the runner.
+            tenant: None leaves it to the identity.
+            database: None leaves it to the identity.
+
+        Raises:
+            NotFoundError: the tenant or the database does not exist.
+            ChromaAuthError: they are not those of the identity, or it does not say which they are.
+        """
+        client = cls(system)
         try:
-            await client.set_tenant(tenant, database)
+            if system.by_identity:
+                tenant, database = settle(await client.get_user_identity(), tenant, database)
+            await client.set_tenant(tenant or DEFAULT_TENANT, database or DEFAULT_DATABASE)
         except BaseException:
             await client.close()
             raise

@@ -11,6 +11,7 @@ from uuid import UUID
 from chromadb._client._sync.collection import Collection, ListedCollection
 from chromadb._client.arguments import create_operation
 from chromadb._client.embedding import DEFAULT_FUNCTION, check_data_loader
+from chromadb._client.http.identity import settle
 from chromadb._client.system import CLOSED, System, clear_system_cache
 from chromadb._model import operations as op
 from chromadb._model.entities import CollectionInfo, Finding, UserIdentity
@@ -52,15 +53,37 @@ class Client(SharedSystemClient):
         return cls.join(system.share(), tenant, database)
 
     @classmethod
-    def join(cls, system: System, tenant: str, database: str) -> Client:
-        """Return a client of a system that counts it already.
+    def create(
+        cls, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE, settings: Settings | None = None
+    ) -> Client:
+        """Return the client that the settings describe.
 
         Raises:
             NotFoundError: the tenant or the database does not exist.
+            ServerConnectionError: the server cannot be reached.
         """
-        client = cls(system, tenant, database)
+        from chromadb._client import connect
+
+        return connect.Client(settings, tenant, database)
+
+    @classmethod
+    def join(cls, system: System, tenant: str | None, database: str | None) -> Client:
+        """Return a client of a system that counts it already.
+
+        Args:
+            system: with the runner.
+            tenant: None leaves it to the identity.
+            database: None leaves it to the identity.
+
+        Raises:
+            NotFoundError: the tenant or the database does not exist.
+            ChromaAuthError: they are not those of the identity, or it does not say which they are.
+        """
+        client = cls(system)
         try:
-            client.set_tenant(tenant, database)
+            if system.by_identity:
+                tenant, database = settle(client.get_user_identity(), tenant, database)
+            client.set_tenant(tenant or DEFAULT_TENANT, database or DEFAULT_DATABASE)
         except BaseException:
             client.close()
             raise

@@ -304,7 +304,13 @@ class Collection:
         operation = query_operation(
             self._address, ids, n_results, where, where_document, include, includes, exact, ef_search
         )
-        vectors = query_vectors(self._embedding, query_embeddings, query_texts, query_images, query_uris)
+        vectors = query_vectors(
+            self._embedding,
+            query_embeddings,
+            query_texts,
+            query_images,
+            query_uris,
+        )
         result = self._runner.run(structs.replace(operation, vectors=vectors))
         return finish_query(self._embedding, operation, result)
 
