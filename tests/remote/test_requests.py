@@ -76,7 +76,7 @@ def test_headers_of_every_request(stub: Any, collection: Any) -> None:
     collection.add("a", [1, 2])
     count, add = stub.asked
     for asked in (count, add):
-        assert asked.headers["user-agent"] == "Chroma Python Client v1.5.9"
+        assert asked.headers["user-agent"] == "Chroma Python Client v1.5.9 (extended)"
         assert asked.headers["accept"] == "application/json"
     assert "content-type" not in count.headers
     assert add.headers["content-type"] == "application/json"

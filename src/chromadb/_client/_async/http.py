@@ -128,13 +128,9 @@ class AsyncHttpRunner:
         if told is None:
             raise await self._who_else(response)
         version = await self._version("/api/v2/version") or "of an unknown version"
-        self._peer = Peer(
-            version,
-            Dialect.V2_OLD if version.startswith("0.") else Dialect.V2,
-            told.max_batch_size,
-            told.supports_base64_encoding,
-            told.extended,
-        )
+        others = Dialect.V2_OLD if version.startswith("0.") else Dialect.V2
+        dialect = Dialect.EXTENDED if told.extended else others
+        self._peer = Peer(version, dialect, told.max_batch_size, told.supports_base64_encoding)
         return self._peer
 
     async def _who_else(self, response: httpx.Response) -> ChromaError:

@@ -14,10 +14,8 @@ import httpx
 from chromadb._client.http.auth import request_headers
 from chromadb._client.http.endpoint import API, check_api_path, is_loopback, server_url
 from chromadb._settings import Settings
+from chromadb._wire.dialects import EXTENDED_AGENT
 from chromadb.errors import InvalidArgumentError
-
-USER_AGENT = "Chroma Python Client v1.5.9"
-"""Servers tell generations of clients by it."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def http_options(settings: Settings) -> HttpOptions:
     host = settings.require("chroma_server_host")
     url = server_url(host, settings.chroma_server_http_port, bool(settings.chroma_server_ssl_enabled))
     silence = settings.chroma_http_timeout_seconds
-    headers = {"user-agent": USER_AGENT, "accept": "application/json", **request_headers(settings)}
+    headers = {"user-agent": EXTENDED_AGENT, "accept": "application/json", **request_headers(settings)}
     return HttpOptions(
         url,
         check_api_path(settings.chroma_server_api_default_path),
