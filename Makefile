@@ -1,5 +1,7 @@
 # make quickstart   from a fresh clone to answers
 # make test         all tests
+# make test-compat  published clients and servers of every generation against ours; fetches them once, 1.5 GB
+# make fuzz         a fuzzer over the server's OpenAPI document
 # make check        style, types, layers, generated code
 # make format       put the code in order
 # make bench        benchmarks (see benchmarks/README.md); with PEERS=1 beside the published packages
@@ -8,8 +10,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CLIENTS := tests/compat/.clients
+SERVERS := tests/compat/.servers
 
-.PHONY: quickstart test check format bench bench-1m clean
+.PHONY: quickstart test test-compat fuzz check format bench bench-1m clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/python examples/quickstart.py
@@ -18,6 +22,15 @@ quickstart: $(VENV)/.installed
 
 test: $(VENV)/.developing
 	$(BIN)/python -m pytest -q
+
+test-compat: $(VENV)/.developing
+	$(BIN)/python scripts/fetch_published_clients.py $(CLIENTS)
+	$(BIN)/python scripts/fetch_published_servers.py $(SERVERS)
+	CHROMA_COMPAT_CLIENTS=$(CLIENTS) CHROMA_COMPAT_SERVERS=$(SERVERS) $(BIN)/python -m pytest -q tests/compat
+
+fuzz: $(VENV)/.developing
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	$(BIN)/python scripts/fuzz_server.py
 
 check: $(VENV)/.developing
 	$(BIN)/ruff check .

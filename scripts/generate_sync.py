@@ -13,11 +13,15 @@ from pathlib import Path
 
 CLIENT = Path(__file__).resolve().parent.parent / "src" / "chromadb" / "_client"
 
+WRITTEN_TWICE = ("threads.py", "transport.py")
+"""Modules whose two sides have nothing in common; the synchronous side has none, or one of its own."""
+
 NOTICE = "# Generated from _async by scripts/generate_sync.py: change it there.\n"
 
 RULES = [
     (r"await in_thread\(\s*([\w.]+),\s*", r"\1("),
-    (r"^from .* import in_thread\n", ""),
+    (r"await in_thread_if\(\s*[^,]+,\s*([\w.]+),\s*", r"\1("),
+    (r"^from .* import in_thread.*\n", ""),
     (r"\basync def\b", "def"),
     (r"\basync with\b", "with"),
     (r"\bawait ", ""),
@@ -46,7 +50,7 @@ def main() -> int:
     check = "--check" in sys.argv
     stale = []
     for path in sorted((CLIENT / "_async").glob("*.py")):
-        if path.name == "threads.py":
+        if path.name in WRITTEN_TWICE:
             continue
         target = CLIENT / "_sync" / path.name
         text = to_sync(path.read_text(encoding="utf-8"))

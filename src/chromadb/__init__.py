@@ -12,18 +12,22 @@ Names are loaded when they are first used, so that a program that imports this m
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chromadb import api, config, db, errors, types, utils
+    from chromadb import api, auth, config, errors, types, utils
+    from chromadb import db as db
     from chromadb._client._async.client import AsyncClient as AsyncClientAPI
     from chromadb._client._sync.client import Client as ClientAPI
     from chromadb._client._sync.collection import Collection
     from chromadb._client.connect import (
         AdminClient,
+        AsyncHttpClient,
         Client,
+        CloudClient,
         EphemeralClient,
+        HttpClient,
         PersistentClient,
         configure,
         get_settings,
@@ -52,8 +56,10 @@ __all__ = [
     "ID",
     "AdminClient",
     "AsyncClientAPI",
+    "AsyncHttpClient",
     "Client",
     "ClientAPI",
+    "CloudClient",
     "Collection",
     "CollectionMetadata",
     "Documents",
@@ -61,6 +67,7 @@ __all__ = [
     "Embeddings",
     "EphemeralClient",
     "GetResult",
+    "HttpClient",
     "IDs",
     "Metadata",
     "PersistentClient",
@@ -70,16 +77,16 @@ __all__ = [
     "WhereDocument",
     "__version__",
     "api",
+    "auth",
     "config",
     "configure",
-    "db",
     "errors",
     "get_settings",
     "types",
     "utils",
 ]
 
-_SUBMODULES = ("api", "config", "db", "errors", "types", "utils")
+_SUBMODULES = ("api", "auth", "config", "db", "errors", "types", "utils")
 
 _HOMES = {
     "AsyncClientAPI": ("chromadb._client._async.client", "AsyncClient"),
@@ -89,7 +96,17 @@ _HOMES = {
     "Settings": ("chromadb._settings", "Settings"),
     **{
         name: ("chromadb._client.connect", name)
-        for name in ("AdminClient", "Client", "EphemeralClient", "PersistentClient", "configure", "get_settings")
+        for name in (
+            "AdminClient",
+            "AsyncHttpClient",
+            "Client",
+            "CloudClient",
+            "EphemeralClient",
+            "HttpClient",
+            "PersistentClient",
+            "configure",
+            "get_settings",
+        )
     },
     **{name: ("chromadb._model.names", name) for name in ("DEFAULT_DATABASE", "DEFAULT_TENANT")},
     **{
@@ -112,16 +129,13 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _SUBMODULES:
+    # The thin client lacks some of them.
+    if name in _SUBMODULES and importlib.util.find_spec(f"chromadb.{name}"):
         return importlib.import_module(f"chromadb.{name}")
     if name in _HOMES:
         module, attribute = _HOMES[name]
         value = globals()[name] = getattr(importlib.import_module(module), attribute)
         return value
-    if name in ("HttpClient", "AsyncHttpClient", "CloudClient"):
-        raise AttributeError(
-            f"chromadb.{name} is not part of this version, which is the embedded database: see docs/differences.md."
-        )
     raise AttributeError(f"module 'chromadb' has no attribute {name!r}")
 
 

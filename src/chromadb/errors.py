@@ -43,6 +43,12 @@ class InvalidArgumentTypeError(InvalidArgumentError, TypeError):
     """An argument has a type, or for counts a range, that is not allowed."""
 
 
+class MalformedRequestError(InvalidArgumentTypeError):
+    """A request lacks a field, or a field has the wrong type."""
+
+    _code = 422
+
+
 class InvalidDimensionException(InvalidArgumentError):
     """A vector has another number of dimensions than the collection."""
 
@@ -79,6 +85,12 @@ class BatchSizeExceededError(InvalidArgumentError):
 
     _code = 413
     _wire_name = "BatchSizeExceededError"
+
+
+class RequestTooLargeError(InvalidArgumentError):
+    """A request has more bytes than the server accepts at once."""
+
+    _code = 413
 
 
 # --- what is there, and what is not ----------------------------------------------------------------
@@ -150,6 +162,27 @@ class RateLimitError(ChromaError):
     _wire_name = "RateLimitError"
 
 
+# --- the service ----------------------------------------------------------------------------------
+
+
+class UnsupportedError(ChromaError, NotImplementedError):
+    """A version of Chroma knows this, but this one, or the server, cannot do it."""
+
+    _code = 501
+
+
+class ServerBusyError(ChromaError):
+    """A server has more to do than it can take on; the request was not begun and may be sent again."""
+
+    _code = 503
+
+
+class RequestTimeoutError(ChromaError, TimeoutError):
+    """A server did not finish in the time that a request may take; whether it will finish is not known."""
+
+    _code = 504
+
+
 # --- storage --------------------------------------------------------------------------------------
 
 
@@ -173,12 +206,48 @@ class StorageFormatError(StorageError, ValueError):
     """The directory was written by something else, or by a newer version."""
 
 
+class StorageReplacedError(StorageError):
+    """The files were removed or replaced while a client had them open."""
+
+
 class StorageCorruptError(StorageError):
     """A file of the record store is damaged."""
 
 
 class ClosedClientError(ChromaError, RuntimeError):
     """A client was used after ``close()``."""
+
+
+# --- the way to a server ---------------------------------------------------------------------------
+
+
+class ServerConnectionError(ChromaError, ValueError, ConnectionError):
+    """A server cannot be reached, or the connection to it broke."""
+
+    _code = 503
+    _wire_name = "ServerConnectionError"
+
+
+class ServerCertificateError(ServerConnectionError):
+    """The certificate of a server is not trusted, or the two sides agree on no encryption."""
+
+
+class ServerTimeoutError(ServerConnectionError, TimeoutError):
+    """A server did not answer in time."""
+
+    _code = 504
+    _wire_name = "ServerTimeoutError"
+
+
+class ServerAnswerError(ChromaError, ValueError):
+    """The answer is not one that a Chroma server gives: most likely something else listens there."""
+
+    _code = 502
+    _wire_name = "ServerAnswerError"
+
+
+class ThinClientError(ChromaError, RuntimeError):
+    """The thin client was asked for what only the full package has."""
 
 
 # --- embedding ------------------------------------------------------------------------------------
@@ -194,8 +263,8 @@ class ModelUnavailableError(ChromaError, RuntimeError):
     _code = 500
 
 
-class VersionMismatchError(ChromaError):
-    """Client and server do not fit together."""
+class VersionMismatchError(ChromaError, ValueError):
+    """Client and server do not fit together: the other side speaks another version of the API."""
 
     _code = 500
     _wire_name = "VersionMismatchError"

@@ -108,7 +108,9 @@ def _fresh_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 @pytest.mark.usefixtures("_fresh_process", "default_model")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_snippets_run_and_give_what_they_say(page: Path) -> None:
+def test_snippets_run_and_give_what_they_say(page: Path, request: pytest.FixtureRequest) -> None:
+    if "HttpClient(" in page.read_text(encoding="utf-8"):
+        request.getfixturevalue("server_at_8000")
     namespace: dict[str, Any] = {"__name__": "snippet"}
     exec(ASSUMED.get(page.name, ""), namespace)
     for block in python_blocks(page):
@@ -123,6 +125,16 @@ def test_expectations_that_do_not_hold_are_noticed(tmp_path: Path) -> None:
             run(*python_blocks(page), page, {})
     page.write_text("```python\n1 + 1\n# -> 2\n```\n```python no-run\n<Value>\n```\n```sh\nls\n```\n")
     assert [run(block, page, {}) for block in python_blocks(page)] == [1]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_snippets_that_need_an_extra_are_marked(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for block in BLOCK.finditer(text):
+        for name, package in OPTIONAL.items():
+            if block["info"].startswith("python") and name in block["text"]:
+                assert f"pip install 'chromadb[{package.replace('_', '-')}]'" in text[: block.start()]
+                assert "# Without the extra" in block["text"]
 
 
 # --- links ----------------------------------------------------------------------------------------

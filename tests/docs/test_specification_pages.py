@@ -6,6 +6,7 @@ other or a later version, docs/differences.md says what was decided.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +40,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "docs/embeddings/multimodal": (HERE, "providers"),
     "docs/guides/embeddings-guide": (HERE, "providers"),
     "docs/guides/multimodal-guide": (HERE, "providers"),
-    "docs/guides/usage-guide": (HERE, "server"),
+    "docs/guides/usage-guide": (HERE, "cli"),
     "docs/overview/about": (PROSE,),
     "docs/overview/contributing": (PROSE,),
     "docs/overview/getting-started": (HERE, "js"),
@@ -49,10 +50,10 @@ PAGES: dict[str, tuple[str, ...]] = {
     "docs/querying-collections/full-text-search": (HERE,),
     "docs/querying-collections/metadata-filtering": (HERE,),
     "docs/querying-collections/query-and-get": (HERE,),
-    "docs/run-chroma/client-server": ("server",),
+    "docs/run-chroma/client-server": (HERE, "cli", "js"),
     "docs/run-chroma/ephemeral-client": (HERE,),
     "docs/run-chroma/persistent-client": (HERE,),
-    "docs/run-chroma/python-http-client": ("server",),
+    "docs/run-chroma/python-http-client": (HERE, "cli"),
     "integrations/chroma-integrations": (PROSE,),
     "integrations/embedding-models/cohere": ("providers",),
     "integrations/embedding-models/google-gemini": ("providers",),
@@ -75,8 +76,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "production/administration/migration": (HERE, "auth", "cli", "server"),
     "production/administration/observability": ("observability",),
     "production/administration/performance": ("performance",),
-    "production/chroma-server/client-server-mode": ("server",),
-    "production/chroma-server/python-thin-client": ("server",),
+    "production/chroma-server/client-server-mode": (HERE, "cli", "js"),
+    "production/chroma-server/python-thin-client": (HERE,),
     "production/cloud-providers/aws": ("deployment",),
     "production/cloud-providers/azure": ("deployment",),
     "production/cloud-providers/gcp": ("deployment",),
@@ -85,7 +86,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "reference/chroma-reference": ("server", "js"),
     "reference/js/client": ("js",),
     "reference/js/collection": ("js",),
-    "reference/python/client": (HERE, "server"),
+    "reference/python/client": (HERE,),
     "reference/python/collection": (HERE,),
 }
 """Page -> whether its Python is exercised here, and the topics that (the rest of) it waits for."""
@@ -438,12 +439,63 @@ def test_multimodal_guide() -> None:
     check_page_about_multimodal_collections()
 
 
+# --- client and server ----------------------------------------------------------------------------
+
+
+@page("docs/run-chroma/client-server")
+@page("production/chroma-server/client-server-mode")
+def test_client_and_server(server_at_8000: Any, default_model: None) -> None:
+    chroma_client = chromadb.HttpClient(host="localhost", port=8000)
+    assert chroma_client.list_collections() == []
+
+    async def main() -> None:
+        client = await chromadb.AsyncHttpClient()
+
+        collection = await client.create_collection(name="my_collection")
+        await collection.add(documents=["hello world"], ids=["id1"])
+        found = await collection.query(query_texts=["hello"], n_results=1)
+        assert found["documents"] == [["hello world"]]
+        await client.close()
+
+    asyncio.run(main())
+    assert chroma_client.get_collection("my_collection").get()["ids"] == ["id1"]
+    assert chroma_client.heartbeat() > 1_700_000_000 * 10**9
+    assert chroma_client.reset() is True
+    chroma_client.close()
+
+
+@page("docs/run-chroma/python-http-client")
+@page("production/chroma-server/python-thin-client")
+def test_python_http_client(server_at_8000: Any) -> None:
+    # With the thin client itself: tests/thin.
+    client = chromadb.HttpClient(host="localhost", port=8000)
+
+    async def main() -> None:
+        client = await chromadb.AsyncHttpClient(host="localhost", port=8000)
+        assert await client.count_collections() == 0
+        await client.close()
+
+    asyncio.run(main())
+    client.close()
+
+
+@page("docs/guides/usage-guide")
+def test_usage_guide_over_http(server_at_8000: Any) -> None:
+    with chromadb.HttpClient() as client:
+        use(client)
+
+
 # --- guides and overview --------------------------------------------------------------------------
 
 
 @page("docs/guides/usage-guide")
 def test_usage_guide(tmp_path: Path) -> None:
-    client = chromadb.PersistentClient(path=str(tmp_path / "saved"), settings=Settings(allow_reset=True))
+    with chromadb.PersistentClient(path=str(tmp_path / "saved"), settings=Settings(allow_reset=True)) as client:
+        use(client)
+
+
+def use(client: Any) -> None:
+    """Do what the guide does with a client."""
     assert client.heartbeat() > 1_700_000_000 * 10**9
     client.create_collection("swept")
     assert client.reset() is True
@@ -485,7 +537,6 @@ def test_usage_guide(tmp_path: Path) -> None:
     assert collection.get()["ids"] == ["l3"]
     client.delete_collection(name="test")
     assert client.list_collections() == ["our_log", "angles"]
-    client.close()
 
 
 @page("docs/overview/getting-started")
@@ -700,6 +751,9 @@ def test_reference_of_the_client(tmp_path: Path) -> None:
         chromadb.EphemeralClient: "settings tenant database",
         chromadb.PersistentClient: "path settings tenant database",
         chromadb.Client: "settings tenant database",
+        chromadb.HttpClient: "host port ssl headers settings tenant database",
+        chromadb.AsyncHttpClient: "host port ssl headers settings tenant database",
+        chromadb.CloudClient: "tenant database api_key settings cloud_host cloud_port enable_ssl",
         chromadb.AdminClient: "settings",
     }.items():
         assert list(inspect.signature(function).parameters) == names.split()

@@ -13,6 +13,7 @@ from chromadb._embed import model_release
 from chromadb._embed.base import EmbeddingFunction
 from chromadb._model.names import describe, shorten
 from chromadb._model.types import Documents, Embeddings, Space
+from chromadb._thin import full_package
 from chromadb.errors import EmbeddingFunctionError
 
 
@@ -55,6 +56,7 @@ class ONNXMiniLM_L6_V2(EmbeddingFunction[Documents]):
 
         Raises:
             EmbeddingFunctionError: `input` is not a list of str, or a provider is not available.
+            ThinClientError: this is the thin client, which has no model.
             ModelUnavailableError: the model is not here and cannot be fetched, or is damaged.
         """
         vectors: Embeddings = list(self._embed(input))
@@ -76,7 +78,9 @@ class ONNXMiniLM_L6_V2(EmbeddingFunction[Documents]):
         if not texts:
             return np.empty((0, model_release.DIMENSION), dtype=np.float32)
         # Not with this module, which every `import chromadb` loads.
-        from chromadb._embed import minilm, model_files
+        with full_package("The default embedding model", "Pass embeddings, or another embedding function"):
+            import chromadb._embed.minilm as minilm
+            import chromadb._embed.model_files as model_files
 
         model = minilm.shared(Path(self.DOWNLOAD_PATH), self._preferred_providers or [], model_files.locate)
         return model.embed(texts)

@@ -5,16 +5,20 @@ Every operation passes through `Engine.run`, which is the one place to trace, li
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, cast
 
 from chromadb._engine import catalog, read, write
 from chromadb._model import operations as op
-from chromadb._model.entities import Finding, UserIdentity
+from chromadb._model.entities import Finding, UserIdentity, Vacuumed
+from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT
 from chromadb._model.operations import Operation, R
 from chromadb._storage.base import Backend
-from chromadb.errors import ClosedClientError, InternalError, ResetDisabledError
+from chromadb.errors import ChromaError, ClosedClientError, InternalError, NotFoundError, ResetDisabledError
+
+logger = logging.getLogger("chromadb.engine")
 
 API_VERSION = "1.5.9"
 """The version of the published package whose API this is."""
@@ -29,11 +33,13 @@ class Engine:
     Args:
         backend: where everything is kept; closed with the engine.
         allow_reset: whether the operation Reset is allowed.
+        max_batch_size: how many records callers are told to write at once.
     """
 
-    def __init__(self, backend: Backend, *, allow_reset: bool = False) -> None:
+    def __init__(self, backend: Backend, *, allow_reset: bool = False, max_batch_size: int = MAX_BATCH_SIZE) -> None:
         self.backend = backend
         self.allow_reset = allow_reset
+        self.max_batch_size = max_batch_size
         self._closed = False
 
     def run(self, operation: Operation[R]) -> R:
@@ -66,15 +72,31 @@ def _version(engine: Engine, operation: op.GetVersion) -> str:
 
 
 def _max_batch_size(engine: Engine, operation: op.GetMaxBatchSize) -> int:
-    return MAX_BATCH_SIZE
+    return engine.max_batch_size
 
 
 def _user_identity(engine: Engine, operation: op.GetUserIdentity) -> UserIdentity:
     return UserIdentity(user_id="", tenant="default_tenant", databases=["default_database"])
 
 
+def _check_health(engine: Engine, operation: op.CheckHealth) -> bool:
+    try:
+        engine.backend.get_database(DEFAULT_DATABASE, DEFAULT_TENANT)
+    except NotFoundError:
+        # The default database can have been deleted; that was read as well.
+        pass
+    except ChromaError as error:
+        logger.error("health: the catalog cannot be read: %s", error.message())
+        return False
+    return True
+
+
 def _check(engine: Engine, operation: op.Check) -> list[Finding]:
     return engine.backend.check()
+
+
+def _vacuum(engine: Engine, operation: op.Vacuum) -> list[Vacuumed]:
+    return engine.backend.vacuum(operation.timeout, operation.progress)
 
 
 def _reset(engine: Engine, operation: op.Reset) -> bool:
@@ -95,8 +117,10 @@ _HANDLERS: dict[type[Operation[Any]], Callable[[Engine, Any], Any]] = {
     op.Heartbeat: _heartbeat,
     op.GetVersion: _version,
     op.GetMaxBatchSize: _max_batch_size,
+    op.CheckHealth: _check_health,
     op.GetUserIdentity: _user_identity,
     op.Check: _check,
+    op.Vacuum: _vacuum,
     op.Reset: _reset,
     **{
         kind: _on_backend(function)

@@ -42,14 +42,16 @@ def _get(backend: Backend, operation: op.Get) -> GetResult:
 
 def _query(backend: Backend, operation: op.Query) -> QueryResult:
     with backend.open(operation.address) as store:
-        found = store.query(
-            operation.vectors,
-            operation.n_results,
-            operation.selection,
-            operation.include,
-            exact=operation.exact,
-            ef_search=operation.ef_search,
-        )
+        found: list[Found] = []
+        if len(operation.vectors):
+            found = store.query(
+                operation.vectors,
+                operation.n_results,
+                operation.selection,
+                operation.include,
+                exact=operation.exact,
+                ef_search=operation.ef_search,
+            )
 
     def nested(field: str, column: Callable[[Found], Any]) -> Any:
         return [column(each) for each in found] if field in operation.include else None

@@ -57,10 +57,10 @@ class UserIdentity:
 
 @dataclass(frozen=True)
 class Address:
-    """Where an operation on records goes: a collection of a database of a tenant."""
+    """Where an operation on records goes: a collection of a database of a tenant; None stands for whichever it is."""
 
-    tenant: str
-    database: str
+    tenant: str | None
+    database: str | None
     collection: UUID
 
 
@@ -98,6 +98,24 @@ class IndexingStatus(_Entity):
     def op_indexing_progress(self) -> float:
         """From 0 to 1."""
         return self.num_indexed_ops / self.total_ops if self.total_ops else 1.0
+
+
+@dataclass(frozen=True)
+class Vacuumed(_Entity):
+    """What a vacuum did to the catalog, or to one collection."""
+
+    where: str
+    """The file or the folder, below the directory of the data."""
+    name: str
+    """Tenant, database and collection, "default_tenant/default_database/docs"; "catalog"."""
+    size_before: int
+    """Bytes of all files."""
+    size_after: int
+    removed: list[str] = field(default_factory=list)
+    """Files that were derived from deleted records, or left over; indexes are made anew when the collection is used."""
+    error: str | None = None
+    """Why it could not be done; None if it could."""
+    _keys = ("where", "name", "size_before", "size_after", "removed", "error")
 
 
 @dataclass(frozen=True)

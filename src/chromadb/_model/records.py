@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from chromadb._model.metadata import check_metadata, is_list
-from chromadb._model.names import check_text, describe, plain_text, shorten
+from chromadb._model.names import check_text, describe, list_hint, plain_text, shorten
 from chromadb._model.vectors import Matrix, to_matrix, to_rows
 from chromadb.errors import DuplicateIDError, InvalidArgumentError, InvalidArgumentTypeError
 
@@ -35,6 +36,20 @@ class Records:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def part(self, start: int, stop: int) -> Records:
+        """Return the records from `start` to before `stop`."""
+        first, end = (bisect_left(self.vector_rows, row) for row in (start, stop))
+        some = slice(start, stop)
+        return replace(
+            self,
+            ids=self.ids[some],
+            vectors=None if self.vectors is None or first == end else self.vectors[first:end],
+            vector_rows=[row - start for row in self.vector_rows[first:end]],
+            documents=None if self.documents is None else self.documents[some],
+            metadatas=None if self.metadatas is None else self.metadatas[some],
+            uris=None if self.uris is None else self.uris[some],
+        )
 
 
 def check_records(
@@ -72,7 +87,7 @@ def check_records(
             if not is_list(listed):
                 raise InvalidArgumentTypeError(
                     "Expected embeddings to be a vector, a list of vectors or a numpy array, got "
-                    f"{describe(embeddings)}."
+                    f"{describe(embeddings)}.{list_hint(embeddings, 'embeddings')}"
                 )
             _check_length(listed, count, "embeddings")
             vectors, rows = to_rows(listed, count)
@@ -99,7 +114,9 @@ def check_ids(ids: Any, what: str = "ids") -> list[str]:
     """
     listed = [ids] if isinstance(ids, str) else ids
     if not is_list(listed):
-        raise InvalidArgumentTypeError(f"Expected {what} to be a str or a list of str, got {describe(ids)}.")
+        raise InvalidArgumentTypeError(
+            f"Expected {what} to be a str or a list of str, got {describe(ids)}.{list_hint(ids, what)}"
+        )
     if len(listed) == 0:
         raise InvalidArgumentError(f"Expected {what} to be a non-empty list, got {shorten(ids)}.")
     for row, value in enumerate(listed):
@@ -128,7 +145,9 @@ def check_texts(values: Any, count: int, what: str) -> list[str | None] | None:
         return None
     listed = [values] if isinstance(values, str) else values
     if not is_list(listed):
-        raise InvalidArgumentTypeError(f"Expected {what} to be a str or a list of str, got {describe(values)}.")
+        raise InvalidArgumentTypeError(
+            f"Expected {what} to be a str or a list of str, got {describe(values)}.{list_hint(values, what)}"
+        )
     _check_length(listed, count, what)
     for row, value in enumerate(listed):
         if value is None:
@@ -146,7 +165,10 @@ def _check_metadatas(values: Any, count: int, update: bool) -> list[dict[str, An
         return None
     listed = [values] if isinstance(values, Mapping) else values
     if not isinstance(listed, (list, tuple)):
-        raise InvalidArgumentTypeError(f"Expected metadatas to be a dict or a list of dicts, got {describe(values)}.")
+        raise InvalidArgumentTypeError(
+            f"Expected metadatas to be a dict or a list of dicts, got {describe(values)}."
+            f"{list_hint(values, 'metadatas')}"
+        )
     _check_length(listed, count, "metadatas")
     return [check_metadata(value, f"metadatas[{row}]", update=update) for row, value in enumerate(listed)]
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -149,8 +150,18 @@ def _document_leaf(operator: str, operand: Any, path: str) -> Filter:
         )
     check_text(operand, path)
     if operator in ("$regex", "$not_regex"):
-        compile_pattern(operand, path)
+        check_pattern(operand, path)
     return MatchDocument(operator, operand)
+
+
+def check_pattern(pattern: str, path: str) -> None:
+    """Refuse what is no regular expression. Where RE2 is missing, as in the thin client, that is left to the server.
+
+    Raises:
+        InvalidArgumentError: as ``compile_pattern``.
+    """
+    with suppress(ModuleNotFoundError):
+        compile_pattern(pattern, path)
 
 
 def compile_pattern(pattern: str, path: str = "the pattern") -> Callable[[str], bool]:

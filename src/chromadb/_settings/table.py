@@ -54,35 +54,50 @@ class SettingsTable:
     chroma_api_impl: str = used(
         "chromadb.api.segment.SegmentAPI",
         "client",
-        "What clients open: `chromadb.api.segment.SegmentAPI` and `chromadb.api.rust.RustBindingsAPI` are both the "
-        "embedded database. Other values are an error in this version; those for HTTP come with the server.",
+        "What `Client` opens: `chromadb.api.segment.SegmentAPI` and `chromadb.api.rust.RustBindingsAPI` are both the "
+        "embedded database, `chromadb.api.fastapi.FastAPI` is a server. Asynchronous clients are always of a server.",
     )
-    chroma_server_host: str | None = later(None, "client", "The host, or the URL, of the server.")
-    chroma_server_http_port: Port | None = later(None, "client", "The port of the server.")
-    chroma_server_ssl_enabled: bool | None = later(False, "client", "Speak HTTPS with the server.")
-    chroma_server_ssl_verify: bool | str | None = later(
+    chroma_server_host: str | None = used(
+        None, "client", "The server: a name, an IP address or a URL, with a path if it lies behind one."
+    )
+    chroma_server_http_port: Port | None = used(None, "client", "The port of the server.")
+    chroma_server_ssl_enabled: bool | None = used(False, "client", "Speak HTTPS with the server.")
+    chroma_server_ssl_verify: bool | str | None = used(
         None, "client", "Check the certificate of the server: a boolean, or the path of a CA bundle."
     )
-    chroma_server_headers: dict[str, str] | None = later(None, "client", "HTTP headers sent with each request.")
-    chroma_server_api_default_path: str = later("/api/v2", "client", "Where the API begins below the host.")
-    chroma_http_keepalive_secs: Seconds | None = later(
+    chroma_server_headers: dict[str, str] | None = used(None, "client", "HTTP headers sent with each request.")
+    chroma_server_api_default_path: str = used("/api/v2", "client", "Where the API begins below the host.")
+    chroma_http_keepalive_secs: Seconds | None = used(
         40.0, "client", "How long an idle connection is kept open; none: without end."
     )
-    chroma_http_max_connections: Count | None = later(None, "client", "Connections at once; none: any number.")
-    chroma_http_max_keepalive_connections: Count | None = later(
+    chroma_http_max_connections: Count | None = used(None, "client", "Connections at once; none: any number.")
+    chroma_http_max_keepalive_connections: Count | None = used(
         None, "client", "Idle connections kept open; none: any number."
     )
 
-    chroma_client_auth_provider: str | None = later(
+    chroma_http_connect_timeout_seconds: Seconds = used(
+        10.0, "client", "How long to wait for a connection to the server."
+    )
+    chroma_http_timeout_seconds: Seconds | None = used(
+        600.0, "client", "How long the server may be silent while it works on a request; none: any time."
+    )
+    chroma_http_retries: Size = used(
+        2,
+        "client",
+        "How often a request is sent again where that is safe: reads if the connection broke or the server is "
+        "unavailable (502, 503, 504), writes if there was no connection.",
+    )
+
+    chroma_client_auth_provider: str | None = used(
         None,
         "auth",
         "How a client proves who it is: `chromadb.auth.token_authn.TokenAuthClientProvider` or "
         "`chromadb.auth.basic_authn.BasicAuthClientProvider`.",
     )
-    chroma_client_auth_credentials: str | None = later(
+    chroma_client_auth_credentials: str | None = used(
         None, "auth", "What it proves it with: the token, or `user:password`."
     )
-    chroma_auth_token_transport_header: Literal["Authorization", "X-Chroma-Token"] | None = later(
+    chroma_auth_token_transport_header: Literal["Authorization", "X-Chroma-Token"] | None = used(
         None, "auth", "The header that carries a token, on both sides; none: `Authorization`."
     )
     chroma_server_authn_provider: str | None = later(
@@ -109,16 +124,42 @@ class SettingsTable:
     chroma_server_auth_ignore_paths: dict[str, list[str]] = later(
         OPEN_PATHS, "auth", "Paths, each with its HTTP methods, that are open to everybody."
     )
-    chroma_overwrite_singleton_tenant_database_access_from_auth: bool = later(
-        False, "auth", "Take tenant and database from the identity where it may use only one."
+    chroma_overwrite_singleton_tenant_database_access_from_auth: bool = used(
+        False, "auth", "Clients take tenant and database from the identity where it may use only one."
     )
 
-    chroma_server_cors_allow_origins: list[str] = later(
+    chroma_server_cors_allow_origins: list[str] = used(
         [], "server", 'Origins whose pages may call the server from a browser; `["*"]`: all.'
     )
-    chroma_server_thread_pool_size: Count = later(40, "server", "Threads that work on requests.")
-    chroma_server_nofile: Count | None = later(
+    chroma_server_thread_pool_size: Count = used(
+        40,
+        "server",
+        "Threads of a server process that work on writes. On reads as many, but no more than cores, or 4.",
+    )
+    chroma_server_nofile: Count | None = used(
         None, "server", "The limit of open files that the server asks for at its start."
+    )
+    chroma_server_max_body_bytes: Count = used(
+        512 * 2**20, "server", "The longest body of a request; a longer one is answered with 413."
+    )
+    chroma_server_max_batch_size: Count = used(
+        41_666,
+        "server",
+        "Records that one write may carry; more are answered with 413. Clients are told it and split larger calls.",
+    )
+    chroma_server_max_concurrent_requests: Count = used(
+        1000, "server", "Requests at work or waiting at once; further ones are answered with 503 and `Retry-After`."
+    )
+    chroma_server_request_timeout_seconds: Seconds = used(
+        300.0,
+        "server",
+        "How long a body may take to arrive (408 after that), and how long a request may wait (503) and work (504).",
+    )
+    chroma_server_grace_seconds: Seconds = used(
+        30.0, "server", "How long requests at work may take to finish when the server is told to stop."
+    )
+    chroma_server_keepalive_seconds: Seconds = used(
+        75.0, "server", "How long an idle connection is kept open; longer than clients keep theirs."
     )
 
     chroma_otel_collection_endpoint: str | None = later(

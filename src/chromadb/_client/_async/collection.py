@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import structs
 
-from chromadb._client._async.threads import in_thread
+from chromadb._client._async.threads import in_thread, in_thread_if
 from chromadb._client.arguments import (
     GET_INCLUDE,
     QUERY_INCLUDE,
@@ -57,7 +57,7 @@ class AsyncCollection:
     ) -> None:
         self._runner = runner
         self._info = info
-        self._embedding = CollectionEmbedding(embedding_function, info.configuration, data_loader)
+        self._embedding = CollectionEmbedding(embedding_function, info.configuration, data_loader, info.name)
 
     # --- what it is -------------------------------------------------------------------------------
 
@@ -254,7 +254,7 @@ class AsyncCollection:
         """
         operation = get_operation(self._address, ids, where, limit, offset, where_document, include, includes)
         result = await self._runner.run(operation)
-        return await in_thread(finish_get, self._embedding, operation, result)
+        return await in_thread_if("data" in operation.include, finish_get, self._embedding, operation, result)
 
     async def peek(self, limit: int = 10) -> GetResult:
         """Return the first `limit` records with embeddings, documents and metadata."""
@@ -307,11 +307,17 @@ class AsyncCollection:
         operation = query_operation(
             self._address, ids, n_results, where, where_document, include, includes, exact, ef_search
         )
-        vectors = await in_thread(
-            query_vectors, self._embedding, query_embeddings, query_texts, query_images, query_uris
+        vectors = await in_thread_if(
+            query_embeddings is None,
+            query_vectors,
+            self._embedding,
+            query_embeddings,
+            query_texts,
+            query_images,
+            query_uris,
         )
         result = await self._runner.run(structs.replace(operation, vectors=vectors))
-        return await in_thread(finish_query, self._embedding, operation, result)
+        return await in_thread_if("data" in operation.include, finish_query, self._embedding, operation, result)
 
     async def get_indexing_status(self) -> IndexingStatus:
         """Return how far the index is.
@@ -349,7 +355,7 @@ class AsyncCollection:
         function = None
         if configuration is not None and configuration.get("embedding_function") is not None:
             function = describe(configuration["embedding_function"])
-            reason = conflict(self._info.configuration.embedding_function, function)
+            reason = conflict(self._info.configuration.embedding_function, function, self._info.name)
             if reason:
                 raise EmbeddingFunctionError(reason)
         parameters = {key: value for key, value in (configuration or {}).items() if key != "embedding_function"}

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 from uuid import UUID
@@ -11,9 +11,10 @@ from uuid import UUID
 from chromadb._client._sync.collection import Collection, ListedCollection
 from chromadb._client.arguments import create_operation
 from chromadb._client.embedding import DEFAULT_FUNCTION, check_data_loader
+from chromadb._client.http.identity import settle
 from chromadb._client.system import CLOSED, System, clear_system_cache
 from chromadb._model import operations as op
-from chromadb._model.entities import CollectionInfo, Finding, UserIdentity
+from chromadb._model.entities import CollectionInfo, Finding, UserIdentity, Vacuumed
 from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT, check_collection_id, check_lookup
 from chromadb._model.results import check_count
 from chromadb._model.types import CollectionMetadata, DataLoader, Loadable
@@ -38,7 +39,7 @@ class Client(SharedSystemClient):
 
     def __init__(self, system: System, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE) -> None:
         self._system = system
-        self._runner: op.Runner = system.runner
+        self._runner: op.Runner = system.begin()
         self.tenant = tenant
         self.database = database
 
@@ -52,15 +53,37 @@ class Client(SharedSystemClient):
         return cls.join(system.share(), tenant, database)
 
     @classmethod
-    def join(cls, system: System, tenant: str, database: str) -> Client:
-        """Return a client of a system that counts it already.
+    def create(
+        cls, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE, settings: Settings | None = None
+    ) -> Client:
+        """Return the client that the settings describe.
 
         Raises:
             NotFoundError: the tenant or the database does not exist.
+            ServerConnectionError: the server cannot be reached.
         """
-        client = cls(system, tenant, database)
+        from chromadb._client import connect
+
+        return connect.Client(settings, tenant, database)
+
+    @classmethod
+    def join(cls, system: System, tenant: str | None, database: str | None) -> Client:
+        """Return a client of a system that counts it already.
+
+        Args:
+            system: with the runner.
+            tenant: None leaves it to the identity.
+            database: None leaves it to the identity.
+
+        Raises:
+            NotFoundError: the tenant or the database does not exist.
+            ChromaAuthError: they are not those of the identity, or it does not say which they are.
+        """
+        client = cls(system)
         try:
-            client.set_tenant(tenant, database)
+            if system.by_identity:
+                tenant, database = settle(client.get_user_identity(), tenant, database)
+            client.set_tenant(tenant or DEFAULT_TENANT, database or DEFAULT_DATABASE)
         except BaseException:
             client.close()
             raise
@@ -98,6 +121,24 @@ class Client(SharedSystemClient):
         """
         return self._runner.run(op.Check())
 
+    def vacuum(
+        self, timeout: float | None = None, progress: Callable[[str, int, int], None] | None = None
+    ) -> list[Vacuumed]:
+        """Write everything that is stored anew, in all tenants, so that nothing is left of what was deleted.
+
+        Takes a few seconds per gigabyte, and room for a copy of the largest collection. Writers wait meanwhile.
+        Indexes that know deleted records are removed and made anew in the background. Data on memory is left as it is.
+
+        Args:
+            timeout: seconds to wait, at each file, for others that use it; None: ``chroma_busy_timeout_seconds``.
+            progress: called before each part with its name, its number from 0 on, and how many there are.
+
+        Returns:
+            What was done to the catalog and to each collection: sizes in bytes before and after, and where it could
+            not be done, why (``error``).
+        """
+        return self._runner.run(op.Vacuum(timeout, progress))
+
     def reset(self) -> bool:
         """Delete everything, in all tenants and databases, for good.
 
@@ -109,7 +150,7 @@ class Client(SharedSystemClient):
     def close(self) -> None:
         """Give back files and memory, once no other client shares them. Calling it again does nothing."""
         runner, self._runner = self._runner, CLOSED
-        if runner is not CLOSED and self._system.leave():
+        if runner is not CLOSED and self._system.leave(runner):
             runner.close()
 
     def __enter__(self) -> Client:

@@ -110,7 +110,7 @@ class Catalog:
             )
         return _info(row)
 
-    def get_collection_by_id(self, tenant: str, database: str, id: UUID) -> CollectionInfo:
+    def get_collection_by_id(self, tenant: str | None, database: str | None, id: UUID) -> CollectionInfo:
         with self._database.read() as sql:
             return _info(_find(sql, tenant, database, id))
 
@@ -161,6 +161,11 @@ class Catalog:
                 )
             sql.execute("DELETE FROM collections WHERE id = ?", (id,))
         return UUID(id)
+
+    def forget_collection(self, id: UUID) -> None:
+        """Take a collection out of the catalog whose files are gone; nothing happens if it is not there."""
+        with self._database.write() as sql:
+            sql.execute("DELETE FROM collections WHERE id = ?", (str(id),))
 
     def all_databases(self) -> list[tuple[str, str]]:
         """Return tenant and name of every database."""
@@ -215,14 +220,14 @@ def _no_database(name: str, tenant: str) -> NotFoundError:
     )
 
 
-def _find(sql: apsw.Connection, tenant: str, database: str, id: UUID) -> tuple[Any, ...]:
+def _find(sql: apsw.Connection, tenant: str | None, database: str | None, id: UUID) -> tuple[Any, ...]:
     row: Any = sql.execute(
-        f"{_COLUMNS} WHERE c.id = ? AND d.tenant = ? AND d.name = ?", (str(id), tenant, database)
+        f"{_COLUMNS} WHERE c.id = ? AND d.tenant = ifnull(?, d.tenant) AND d.name = ifnull(?, d.name)",
+        (str(id), tenant, database),
     ).fetchone()
     if row is None:
-        raise InvalidCollectionException(
-            f"Collection {id} does not exist in database {database!r} of tenant {tenant!r}. It may have been deleted."
-        )
+        place = "" if tenant is None else f" in database {database!r} of tenant {tenant!r}"
+        raise InvalidCollectionException(f"Collection {id} does not exist{place}. It may have been deleted.")
     return tuple(row)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from chromadb._storage.local.records import Labels, State
 from chromadb._storage.local.segments import SegmentFolder
 from chromadb._storage.local.select import Selector, keys_of, select_ids
 from chromadb._storage.local.text.documents import Documents
+from chromadb._storage.local.vacuum import outdated_segments, vacuum_database
 
 SEGMENTS, TEXT, COLUMNS = "index", "text", "columns"
 """Folders for what is derived from the records; both can be deleted at any time."""
@@ -80,6 +81,8 @@ class LocalCollection(ForkAware):
         """Whether the builder is at work here."""
         self._unbuilt = 0
         """About how many records were written or deleted since the last build."""
+        self._vacuums = 0
+        """How often the collection was vacuumed."""
         self._nothing_to_seal: int | None = None
         """The commit at which a build found that nothing can be sealed."""
 
@@ -138,7 +141,7 @@ class LocalCollection(ForkAware):
     ) -> list[Found]:
         with self._searching(selection.filter, vectors=True) as (sql, snapshot, state):
             records.check_dimension(vectors, state.dimension)
-            if snapshot.vectors is None or state.dimension is None:
+            if snapshot.vectors is None or state.dimension is None or n == 0:
                 nothing = np.empty(0, dtype=np.int64)
                 return [self._fetch(sql, nothing, fields, np.empty(0, dtype=np.float32)) for _ in vectors]
             labels, dimension = snapshot.labels.values, state.dimension
@@ -173,6 +176,25 @@ class LocalCollection(ForkAware):
     def check(self) -> list[Finding]:
         with self._searching(None) as (sql, snapshot, state):
             return check_records(self.database.name, sql, snapshot, state)
+
+    def vacuum(self, timeout: float | None = None) -> None:
+        """Remove what is derived from records that are no more, and write the file anew; see ``vacuum``."""
+        # First: from here on the builder throws away what it has begun.
+        self._vacuums += 1
+        self._remove_outdated()
+        with self.database.write() as sql:
+            records.purge(sql)
+        vacuum_database(self.database, timeout)
+
+    def _remove_outdated(self) -> None:
+        """Remove what is derived from records that are no more."""
+        with self.database.read() as sql:
+            state = records.read_state(sql)
+            outdated = outdated_segments(sql, state, self._current_segments(state))
+            self._documents.remove_outdated(sql)
+            self._columns.remove_outdated(sql)
+        self._segments.remove(outdated)
+        self._segments.sweep()
 
     def indexing_status(self) -> IndexingStatus:
         with self.database.read() as sql:
@@ -226,16 +248,25 @@ class LocalCollection(ForkAware):
 
     def build(self, stop: threading.Event) -> bool:
         """Seal what is due; return whether there is more to do. Called by the builder."""
+        vacuums = self._vacuums
+
+        def vacuumed() -> bool:
+            return vacuums != self._vacuums
+
         self.building = True
         try:
             self._purge(stop)
             # Columns and the text index first: they take a tenth of the time.
             with self.database.read() as sql:
-                self._columns.build(sql, stop.is_set)
+                self._columns.build(sql, lambda: stop.is_set() or vacuumed())
             with self.database.read() as sql:
-                self._documents.build(sql, stop.is_set)
+                self._documents.build(sql, lambda: stop.is_set() or vacuumed())
             self.database.checkpoint()
-            return self._build_segment(stop)
+            more = self._build_segment(stop, vacuumed)
+            if vacuumed():
+                # What was built may know what was deleted.
+                self._remove_outdated()
+            return more or (vacuumed() and not stop.is_set())
         finally:
             self.building = False
 
@@ -248,7 +279,7 @@ class LocalCollection(ForkAware):
                 records.purge(sql, PURGE_BATCH)
                 more = records.has_unpurged(sql)
 
-    def _build_segment(self, stop: threading.Event) -> bool:
+    def _build_segment(self, stop: threading.Event, vacuumed: Callable[[], bool]) -> bool:
         recipe = self.recipe
         with self.database.read() as sql:
             segments = self._current_segments(records.read_state(sql))
@@ -264,7 +295,7 @@ class LocalCollection(ForkAware):
                 return records.read_present_vectors(sql, labels, dimension)
 
         def changed() -> bool:
-            return stop.is_set() or recipe != self.recipe
+            return stop.is_set() or recipe != self.recipe or vacuumed()
 
         if len(plan.labels):
             segment = Segment.build(uuid.uuid4().hex, state.commit_no, recipe, plan.labels, read, changed)

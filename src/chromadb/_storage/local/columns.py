@@ -168,6 +168,19 @@ class MetadataColumns:
             if other.name != name and not other.name.startswith("."):
                 shutil.rmtree(other, ignore_errors=True)
 
+    def remove_outdated(self, sql: apsw.Connection) -> None:
+        """Remove columns with values of records that were changed or deleted since, and those that nobody can use."""
+        if self._folder is None or not self._folder.is_dir():
+            return
+        columns = self.current(records.read_state(sql))
+        if columns is not None and len(records.changed_labels(sql, columns.commit_no)):
+            columns = None
+        with self._lock:
+            self._open = columns
+        for other in self._folder.iterdir():
+            if columns is None or other.name != columns.folder.name:
+                shutil.rmtree(other, ignore_errors=True)
+
     @property
     def nbytes(self) -> int:
         """Bytes of memory of the open labels."""

@@ -165,7 +165,7 @@ def write(
             unfinished.unlink(missing_ok=True)
         _sync_folder(folder)
         file = TextFile(path)
-        _remove_others(folder, path)
+        remove_others(folder, path)
     except OSError as error:
         raise explain_os(str(path), error) from error
     return file
@@ -210,12 +210,12 @@ def _write(
         os.fsync(file.fileno())
 
 
-def _remove_others(folder: Path, path: Path) -> None:
-    """Remove what `path` replaces, and what dead processes left unfinished."""
+def remove_others(folder: Path, path: Path | None) -> None:
+    """Remove what `path` replaces, every index for None, and what dead processes left unfinished."""
     for other in folder.glob(PREFIX + "*"):
         # Windows keeps a file that is open; the next build removes it.
         with suppress(OSError):
-            old = other.suffix == SUFFIX and other.name[:_COMMIT] < path.name[:_COMMIT]
+            old = other.suffix == SUFFIX and (path is None or other.name[:_COMMIT] < path.name[:_COMMIT])
             if old or (other.suffix == UNFINISHED and other.stat().st_mtime < time() - ABANDONED):
                 other.unlink()
 

@@ -1,0 +1,58 @@
+"""Sending requests without blocking the event loop. The only part of the HTTP runner that has a twin of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import httpx
+
+from chromadb._client.http.options import HttpOptions
+from chromadb._wire.codec import JSON, Request
+
+
+class AsyncTransport:
+    """Connections to one server, a pool for each event loop: connections cannot change the loop.
+
+    Args:
+        options: how to speak with the server.
+    """
+
+    def __init__(self, options: HttpOptions) -> None:
+        self._options = options
+        self._clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
+
+    async def send(self, request: Request) -> httpx.Response:
+        """Send a request; return the answer, read to its end.
+
+        Raises:
+            httpx.TransportError: there is none.
+        """
+        method, path, query, body = request
+        url = self._options.address(path)
+        headers = None if body is None else {"content-type": JSON}
+        return await self._client().request(method, url, params=query or None, content=body, headers=headers)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+    async def close(self) -> None:
+        """Close the connections of this loop at once, and have other loops that still run close theirs."""
+        here = asyncio.get_running_loop()
+        for loop, client in list(self._clients.items()):
+            if loop is here:
+                await client.aclose()
+            elif loop.is_running():
+                with suppress(RuntimeError):  # it was closed just now
+                    asyncio.run_coroutine_threadsafe(client.aclose(), loop)
+        self._clients.clear()
+
+    def _client(self) -> httpx.AsyncClient:
+        loop = asyncio.get_running_loop()
+        client = self._clients.get(loop)
+        if client is None:
+            for other in [each for each in list(self._clients) if each.is_closed()]:
+                self._clients.pop(other, None)
+            client = self._clients[loop] = httpx.AsyncClient(**self._options.for_httpx())
+        return client

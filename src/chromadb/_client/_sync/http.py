@@ -1,0 +1,202 @@
+# Generated from _async by scripts/generate_sync.py: change it there.
+"""The runner behind the clients of servers."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from typing import Any, cast
+from uuid import UUID
+
+import httpx
+import msgspec
+from msgspec import structs
+
+from chromadb._client._sync.transport import Transport
+from chromadb._client.http.answers import error_of, is_refusal, is_unavailable, outdated, pause_asked, stranger
+from chromadb._client.http.failures import explain, is_broken, is_unsent
+from chromadb._client.http.options import HttpOptions
+from chromadb._client.http.parts import is_bulky, partly_written, smaller
+from chromadb._client.http.peer import REPEATABLE, Peer
+from chromadb._model import operations as op
+from chromadb._model.entities import CollectionInfo
+from chromadb._model.operations import Operation, R, Selection
+from chromadb._model.types import GetResult
+from chromadb._wire.codec import Request, decode_result, encode_request
+from chromadb._wire.dialects import Dialect
+from chromadb._wire.limits import PreFlight
+from chromadb.errors import ChromaError, ClosedClientError, InvalidCollectionException
+
+FIRST_PAUSE = 0.1
+"""Seconds before the first repetition of a request; each further one waits twice as long."""
+
+
+class HttpRunner:
+    """Runs operations on a server.
+
+    Args:
+        options: where the server is, and how to speak with it.
+    """
+
+    def __init__(self, options: HttpOptions) -> None:
+        self._options = options
+        self._transport = Transport(options)
+        self._peer: Peer | None = None
+        self._closed = False
+
+    @property
+    def base_url(self) -> str:
+        """The URL of the server."""
+        return self._options.url
+
+    def run(self, operation: Operation[R]) -> R:
+        """Run one operation on the server.
+
+        Raises:
+            ServerConnectionError: the server cannot be reached.
+            ServerAnswerError: what answers is no Chroma server.
+            UnsupportedError: the server, one of another version, cannot do it.
+            ChromaError: what the server says.
+            ClosedClientError: the runner is closed.
+        """
+        peer = self._peer or self._meet()
+        peer.check(operation)
+        if is_bulky(operation):
+            return cast(R, self._write(operation, peer))
+        if isinstance(operation, op.ModifyCollection):
+            return cast(R, self._modify(operation, peer))
+        if isinstance(operation, op.Delete) and not peer.own:
+            return cast(R, self._delete(operation, peer))
+        if isinstance(operation, op.Get) and operation.limit == 0 and peer.dialect.old:
+            return cast(R, self._get_none(operation, peer))
+        if isinstance(operation, op.GetCollectionById) and peer.dialect.old:
+            return cast(R, self._get_by_id(operation, peer))
+        return self._ask(operation, peer)
+
+    def close(self) -> None:
+        """Close the connections. Calling it again does nothing."""
+        self._closed = True
+        self._transport.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.base_url}>"
+
+    # --- requests ---------------------------------------------------------------------------------
+
+    def _ask(self, operation: Operation[R], peer: Peer) -> R:
+        request = encode_request(operation, peer.dialect, base64=peer.base64)
+        response = self._send(request, isinstance(operation, REPEATABLE))
+        error = error_of(response, operation, self.base_url, peer.version)
+        if error is not None:
+            raise error
+        return decode_result(operation, response.content, peer.dialect)
+
+    def _send(self, request: Request, repeatable: bool) -> httpx.Response:
+        """Return the answer to a request, sent again where that is safe and may help."""
+        pause = FIRST_PAUSE
+        for again in range(self._options.retries, -1, -1):
+            if self._closed:
+                raise ClosedClientError("The client is closed. Make a new one.")
+            try:
+                response = self._transport.send(request)
+            except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
+                if not again or not (is_unsent(error) or (repeatable and is_broken(error))):
+                    raise explain(error, self._options, writing=not repeatable) from error
+            else:
+                if not again or not is_unavailable(response, repeatable):
+                    return response
+                pause = max(pause, pause_asked(response))
+            self._transport.pause(pause)
+            pause *= 2
+        raise AssertionError("the last attempt returns or raises")
+
+    # --- who is there -----------------------------------------------------------------------------
+
+    def _meet(self) -> Peer:
+        """Return what the server is, after asking it for the first time.
+
+        Raises:
+            ServerAnswerError: it is no Chroma server.
+            VersionMismatchError: it speaks API v1 alone.
+        """
+        response = self._send(Request("GET", "/api/v2/pre-flight-checks", {}, None), repeatable=True)
+        try:
+            told = msgspec.json.decode(response.content, type=PreFlight) if response.status_code == 200 else None
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            told = None
+        if told is None:
+            raise self._who_else(response)
+        version = self._version("/api/v2/version") or "of an unknown version"
+        others = Dialect.V2_OLD if version.startswith("0.") else Dialect.V2
+        dialect = Dialect.EXTENDED if told.extended else others
+        self._peer = Peer(version, dialect, told.max_batch_size, told.supports_base64_encoding)
+        return self._peer
+
+    def _who_else(self, response: httpx.Response) -> ChromaError:
+        """Return the error that says what is there, if not a server that can be spoken with."""
+        version = self._version("/api/v1/version") if response.status_code in (404, 405) else None
+        if version is not None:
+            return outdated(version, self.base_url)
+        error = error_of(response, op.GetMaxBatchSize(), self.base_url)
+        return error if error is not None and is_refusal(response) else stranger(response, self.base_url)
+
+    def _version(self, path: str) -> str | None:
+        response = self._send(Request("GET", path, {}, None), repeatable=True)
+        try:
+            return msgspec.json.decode(response.content, type=str) if response.status_code == 200 else None
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+
+    # --- what takes several requests --------------------------------------------------------------
+
+    def _write(self, operation: Any, peer: Peer) -> None:
+        """Write records in parts that the server takes, one after the other."""
+        records = operation.records
+        size, done = max(1, peer.max_batch_size), 0
+        while done < len(records):
+            part = records if len(records) <= size else records.part(done, done + size)
+            try:
+                self._ask(structs.replace(operation, records=part), peer)
+            except ChromaError as error:
+                if len(part) > 1 and error.code() == 413:
+                    size = smaller(len(part))
+                    continue
+                if done:
+                    raise partly_written(error, done, len(records)) from error
+                raise
+            done += len(part)
+
+    def _modify(self, operation: op.ModifyCollection, peer: Peer) -> CollectionInfo:
+        """Change a collection; servers of others do not say what it is like now."""
+        info = cast("CollectionInfo | None", self._ask(operation, peer))
+        if info is not None:
+            return info
+        tenant, database, id = cast("tuple[str, str, UUID]", astuple(operation.address))
+        return self.run(op.GetCollectionById(tenant, database, id))
+
+    def _get_by_id(self, operation: op.GetCollectionById, peer: Peer) -> CollectionInfo:
+        for info in self._ask(op.ListCollections(operation.tenant, operation.database), peer):
+            if info.id == operation.id:
+                return info
+        raise InvalidCollectionException(
+            f"Collection {operation.id} does not exist in database {operation.database!r} of tenant "
+            f"{operation.tenant!r}."
+        )
+
+    def _delete(self, operation: op.Delete, peer: Peer) -> int:
+        """Delete records by their ids: servers of others count what was asked for, or know no limit."""
+        found = self.run(op.Get(operation.address, operation.selection, limit=operation.limit, include=()))
+        if found["ids"]:
+            self._ask(op.Delete(operation.address, Selection(found["ids"])), peer)
+        return len(found["ids"])
+
+    def _get_none(self, operation: op.Get, peer: Peer) -> GetResult:
+        """Return no record in the form asked for: servers of 0.x take a limit of 0 for none."""
+        found = self._ask(structs.replace(operation, limit=1), peer)
+        return {
+            **found,
+            "ids": [],
+            "embeddings": None if found["embeddings"] is None else found["embeddings"][:0],
+            "documents": None if found["documents"] is None else [],
+            "uris": None if found["uris"] is None else [],
+            "metadatas": None if found["metadatas"] is None else [],
+        }

@@ -1,0 +1,23 @@
+"""An engine on the local backend, as settings describe it."""
+
+from __future__ import annotations
+
+from chromadb._engine.engine import MAX_BATCH_SIZE, Engine
+from chromadb._settings import Settings
+from chromadb._storage.local.directory import LocalBackend
+
+
+def open_engine(path: str | None, settings: Settings, *, max_batch_size: int = MAX_BATCH_SIZE) -> Engine:
+    """Open the directory `path`, or for None a place in memory.
+
+    Raises:
+        ChromaError: it cannot be opened; the message says why.
+    """
+    backend = LocalBackend(
+        path,
+        synchronous=settings.chroma_synchronous,
+        busy_timeout=settings.chroma_busy_timeout_seconds,
+        memory_limit=settings.chroma_memory_limit_bytes,
+        max_open_collections=settings.chroma_max_open_collections,
+    )
+    return Engine(backend, allow_reset=settings.allow_reset, max_batch_size=max_batch_size)

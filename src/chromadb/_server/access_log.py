@@ -1,0 +1,62 @@
+"""The access log: one line of JSON per request.
+
+Lines are written together, ten times a second: through `logging`, one by one, they took a third of the time of a small
+request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import datetime, timezone
+from typing import TextIO
+
+import msgspec
+
+WAIT = 0.1
+"""Seconds that a line may wait to be written."""
+
+
+class Line(msgspec.Struct):
+    """A request that was answered."""
+
+    time: str
+    request_id: str
+    client: str
+    method: str
+    path: str
+    status: int
+    ms: float
+    received: int
+    sent: int
+    operation: str | None = None
+    error: str | None = None
+
+
+class AccessLog:
+    """Writes lines to a stream, which several processes may append to."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines: list[Line] = []
+
+    def add(self, line: Line) -> None:
+        """Take a line, from the event loop."""
+        self._lines.append(line)
+        if len(self._lines) == 1:
+            asyncio.get_running_loop().call_later(WAIT, self.flush)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        lines, self._lines = self._lines, []
+        if lines:
+            text = "".join([msgspec.json.encode(line).decode() + "\n" for line in lines])
+            # A full disk or a closed terminal must not end the service.
+            with suppress(OSError, ValueError):
+                self._stream.write(text)
+                self._stream.flush()
+
+
+def now() -> str:
+    """Return the time as lines show it."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

@@ -1,0 +1,226 @@
+"""The ASGI application: one handler for every route of the table."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from typing import NamedTuple, TextIO
+
+from chromadb._model import operations as op
+from chromadb._server.access_log import AccessLog, Line, now
+from chromadb._server.pages import PAGES
+from chromadb._server.pool import Pool
+from chromadb._server.refusals import Disconnected, Header, Refusal
+from chromadb._server.request import Receive, Request, Scope, Send
+from chromadb._server.router import Match, match
+from chromadb._settings import Settings
+from chromadb._wire import codec
+from chromadb._wire.errors import Failure, encode_error
+from chromadb._wire.routes import Route
+from chromadb.errors import BatchSizeExceededError, ChromaError, InternalError
+
+logger = logging.getLogger("chromadb.server")
+
+_AT_ONCE = (op.Heartbeat, op.GetVersion, op.GetMaxBatchSize, op.GetUserIdentity)
+"""Operations that touch no storage; they are run in place, however busy the threads are."""
+
+_WRITES = (
+    op.Reset,
+    op.CreateTenant,
+    op.CreateDatabase,
+    op.DeleteDatabase,
+    op.CreateCollection,
+    op.ModifyCollection,
+    op.DeleteCollection,
+    op.Add,
+    op.Update,
+    op.Upsert,
+    op.Delete,
+)
+"""Operations that may wait for the disk, or for each other."""
+
+_JSON = (b"content-type", codec.JSON.encode())
+_RETRY = (b"retry-after", b"1")
+
+
+class Response(NamedTuple):
+    """An answer."""
+
+    status: int
+    body: bytes
+    headers: Sequence[Header] = (_JSON,)
+    error: str | None = None
+    """The name of the error, for the log."""
+
+
+class Application:
+    """Chroma's HTTP API on an engine of its own, which is open between startup and shutdown of the ASGI lifespan.
+
+    Args:
+        settings: what the server is to be.
+        log: where the access log is written; None for none, as under a server that has one of its own.
+    """
+
+    def __init__(self, settings: Settings, log: TextIO | None = None) -> None:
+        self.settings = settings
+        self._log = None if log is None else AccessLog(log)
+        self._engine: op.Runner | None = None
+        self._pool = Pool(
+            settings.chroma_server_thread_pool_size,
+            settings.chroma_server_max_concurrent_requests,
+            settings.chroma_server_request_timeout_seconds,
+        )
+        self._http = self._serve
+        if settings.chroma_server_cors_allow_origins:
+            from starlette.middleware.cors import CORSMiddleware
+
+            self._http = CORSMiddleware(
+                self._serve,
+                allow_origins=settings.chroma_server_cors_allow_origins,
+                allow_methods=["*"],
+                allow_headers=["*"],
+                expose_headers=["X-Request-Id"],
+            )
+
+    @property
+    def busy(self) -> int:
+        """How many requests are at work in threads."""
+        return self._pool.busy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection of ASGI."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1003})
+
+    # --- lifespan ---------------------------------------------------------------------------------
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            self.open()
+        except ChromaError as error:
+            await send({"type": "lifespan.startup.failed", "message": error.message()})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def open(self) -> None:
+        """Open the engine.
+
+        Raises:
+            ChromaError: the directory cannot be opened.
+        """
+        from chromadb._engine.local import open_engine
+
+        settings = self.settings
+        path = os.path.realpath(settings.persist_directory) if settings.is_persistent else None
+        self._engine = open_engine(path, settings, max_batch_size=settings.chroma_server_max_batch_size)
+
+    def close(self) -> None:
+        """Close the engine. Calling it again does nothing."""
+        engine, self._engine = self._engine, None
+        self._pool.close()
+        if engine is not None:
+            engine.close()
+        if self._log is not None:
+            self._log.flush()
+
+    # --- requests ---------------------------------------------------------------------------------
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        request = Request(scope, receive)
+        found: Match | None = None
+        try:
+            page = PAGES.get(request.path.rstrip("/")) if request.method in ("GET", "HEAD") else None
+            if page is not None:
+                response = Response(200, page.content(), ((b"content-type", page.content_type),))
+            else:
+                found = match(request.method, request.path)
+                response = await self._respond(request, found)
+        except Disconnected:
+            response = Response(499, b"", error="Disconnected")
+        except Refusal as refusal:
+            response = _failed(refusal.failure, request, refusal.headers)
+        except ChromaError as error:
+            failure = encode_error(error, request.dialect)
+            response = _failed(failure, request, (_RETRY,) if failure.status == 503 else ())
+        except Exception:
+            logger.exception("request %s failed: %s %s", request.id, request.method, request.path)
+            unexpected = InternalError(f"The server failed. Its log says more about request {request.id}.")
+            response = _failed(encode_error(unexpected, request.dialect), request)
+        if response.status != 499:
+            await _send(send, request, response)
+        if self._log is not None:
+            self._log.add(_line(request, response, found, started))
+
+    async def _respond(self, request: Request, found: Match) -> Response:
+        settings, engine = self.settings, self._engine
+        if engine is None:
+            raise InternalError("The server is not open. Run it with the lifespan protocol of ASGI on.")
+        body = await request.body(settings.chroma_server_max_body_bytes, settings.chroma_server_request_timeout_seconds)
+        parameters = {**request.query, **found.parameters}
+        dialect = request.dialect
+
+        def work() -> Response:
+            operation = codec.decode_request(found.route, parameters, body, dialect)
+            if isinstance(operation, (op.Add, op.Update, op.Upsert)):
+                self._check_batch(operation)
+            result = engine.run(operation)
+            status = 503 if isinstance(operation, op.CheckHealth) and not result else found.route.status
+            return Response(status, codec.encode_result(operation, result, dialect))
+
+        kind = found.route.operation
+        return work() if kind in _AT_ONCE else await self._pool.run(work, writes=kind in _WRITES)
+
+    def _check_batch(self, operation: op.Add | op.Update | op.Upsert) -> None:
+        most, count = self.settings.chroma_server_max_batch_size, len(operation.records)
+        if count > most:
+            raise BatchSizeExceededError(
+                f"Expected a batch of at most {most} records, got {count}. Split the call, or raise "
+                "chroma_server_max_batch_size."
+            )
+
+
+def takes_body(route: Route) -> bool:
+    """Return whether the body of a request means something."""
+    return route.operation is not None and codec.EXCHANGES[route.operation].body is not None
+
+
+def _failed(failure: Failure, request: Request, headers: Sequence[Header] = ()) -> Response:
+    return Response(failure.status, failure.body(request.id), (_JSON, *headers), failure.error.error)
+
+
+async def _send(send: Send, request: Request, response: Response) -> None:
+    headers = [
+        *response.headers,
+        (b"content-length", b"%d" % len(response.body)),
+        (b"x-request-id", request.id.encode()),
+    ]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    body = b"" if request.method == "HEAD" else response.body
+    await send({"type": "http.response.body", "body": body})
+
+
+def _line(request: Request, response: Response, found: Match | None, started: float) -> Line:
+    return Line(
+        now(),
+        request.id,
+        request.client,
+        request.method,
+        request.path,
+        response.status,
+        round((time.perf_counter() - started) * 1000, 3),
+        request.received,
+        len(response.body),
+        found.route.name if found else None,
+        response.error,
+    )

@@ -1,0 +1,146 @@
+"""The OpenAPI document, made from the route table and the exchanges."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from chromadb._model.operations import CheckHealth
+from chromadb._wire.codec import EXCHANGES, JSON
+from chromadb._wire.errors import ErrorBody
+from chromadb._wire.exchanges import Parameters
+from chromadb._wire.routes import Route, Template, templates
+
+_REFERENCE = "#/components/schemas/{name}"
+
+_ABOUT: dict[str, tuple[str, dict[str, Any]]] = {
+    "tenant": ("The tenant.", {"type": "string"}),
+    "database": ("The database.", {"type": "string"}),
+    "name": ("The name of the collection.", {"type": "string"}),
+    "collection_id": ("The id of the collection.", {"type": "string", "format": "uuid"}),
+    "limit": ("How many at most.", {"type": "integer", "minimum": 0}),
+    "offset": ("How many to leave out first.", {"type": "integer", "minimum": 0}),
+}
+_DEFAULTS = {"tenant": Parameters().tenant, "database": Parameters().database}
+
+_PROBLEMS = {
+    400: "An argument is not allowed, or the body is not JSON.",
+    403: "The settings do not allow it.",
+    404: "There is no such tenant, database or collection.",
+    408: "The request took too long to arrive.",
+    409: "There is one of this name already.",
+    413: "The request or the batch is too large.",
+    422: "A field is missing or has the wrong type.",
+    500: "The database failed; nothing was changed.",
+    501: "This version cannot do it.",
+    503: "The server has too much to do; nothing was begun.",
+    504: "The request was not finished in time.",
+}
+_TAGS = {
+    **dict.fromkeys(("tenant", "database", "databases"), "Tenants and databases"),
+    **dict.fromkeys(("collection", "collections", "id"), "Collections"),
+    **dict.fromkeys(("records", "status"), "Records"),
+}
+"""The section of an operation, by the last word of its name."""
+
+_USUAL = (400, 404, 408, 409, 413, 422, 500, 503, 504)
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the document."""
+    paths: dict[str, dict[str, Any]] = {}
+    for route, version, template in templates():
+        paths.setdefault(template.path, {})[route.method.lower()] = _operation(route, version, template)
+    kinds = [*_kinds(), ErrorBody]
+    _, components = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Chroma",
+            "version": "1.5.9",
+            "description": "The HTTP API of Chroma: v2, and v1 for older clients. A server's limits are its settings.",
+        },
+        "paths": paths,
+        "components": {"schemas": components, "responses": _problems()},
+    }
+
+
+def encoded() -> bytes:
+    """Return the document as JSON."""
+    return msgspec.json.encode(document())
+
+
+def _kinds() -> list[Any]:
+    kinds = [kind for exchange in EXCHANGES.values() for kind in (exchange.body, exchange.answered)]
+    return [kind for kind in kinds if kind is not None]
+
+
+def _operation(route: Route, version: int, template: Template) -> dict[str, Any]:
+    usual = route.template(version) is template
+    suffix = ("" if usual else "_short") + ("_v1" if version == 1 else "")
+    described: dict[str, Any] = {
+        "operationId": f"{route.name}{suffix}",
+        "tags": [_tag(route, version)],
+        "summary": _summary(route),
+        "parameters": [_parameter(name, "path") for name in template.segments]
+        + [_parameter(name, "query") for name in template.query],
+        "responses": _responses(route),
+    }
+    exchange = EXCHANGES.get(route.operation) if route.operation else None
+    if exchange is not None and exchange.body is not None:
+        described["requestBody"] = {"required": True, "content": _content(exchange.body)}
+    if route.action:
+        described["x-chroma-action"] = route.action
+    return described
+
+
+def _tag(route: Route, version: int) -> str:
+    if version == 1:
+        return "API v1"
+    if route.operation is None:
+        return "Not supported"
+    return _TAGS.get(route.name.rpartition("_")[2], "Service")
+
+
+def _summary(route: Route) -> str:
+    if route.operation is None:
+        return "Known to the published versions; this one answers 501."
+    return (route.operation.__doc__ or "").strip()
+
+
+def _parameter(name: str, place: str) -> dict[str, Any]:
+    about, schema = _ABOUT.get(name, ("", {"type": "string"}))
+    shown: dict[str, Any] = dict(schema)
+    if place == "query" and name in _DEFAULTS:
+        shown["default"] = _DEFAULTS[name]
+    return {"name": name, "in": place, "required": place == "path", "description": about, "schema": shown}
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    if route.operation is None:
+        return {str(status): _problem(status) for status in (400, 408, 413, 501)}
+    statuses = [*_USUAL, *([403] if route.name == "reset" else [])]
+    responses: dict[str, Any] = {str(status): _problem(status) for status in statuses}
+    kind = EXCHANGES[route.operation].answered
+    answered = {"content": _content(kind)} if kind is not None else {}
+    responses[str(route.status)] = {"description": "It was done.", **answered}
+    if route.operation is CheckHealth:
+        responses["503"] = {"description": "The database cannot be read.", **answered}
+    return dict(sorted(responses.items()))
+
+
+def _problem(status: int) -> dict[str, str]:
+    return {"$ref": f"#/components/responses/Problem{status}"}
+
+
+def _problems() -> dict[str, Any]:
+    content = {"content": {JSON: {"schema": {"$ref": _REFERENCE.format(name=ErrorBody.__name__)}}}}
+    return {f"Problem{status}": {"description": about, **content} for status, about in _PROBLEMS.items()}
+
+
+def _content(kind: Any) -> dict[str, Any]:
+    (schema,), _ = msgspec.json.schema_components([kind], ref_template=_REFERENCE)
+    return {JSON: {"schema": schema}}

@@ -1,0 +1,75 @@
+"""The HTTP protocol: what uvicorn's does, within limits of its own for heads, and with errors in JSON."""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from chromadb._wire.errors import ErrorBody, Failure
+
+MAX_HEAD_BYTES = 64 * 1024
+"""The longest head of a request."""
+
+HEAD_SECONDS = 20.0
+"""How long the head of a request may take to arrive, and a new connection to begin with one."""
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    _head: asyncio.TimerHandle | None = None
+    """Runs while the head of a request is awaited."""
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_arrived()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        self._head_arrived()
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head is not None and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(431, f"Expected the head of a request to have at most {MAX_HEAD_BYTES} bytes, got more.")
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "Expected a request of HTTP/1.1, got something else.")
+
+    def _await_head(self) -> None:
+        if self._head is None:
+            self._head_bytes = 0
+            self._head = self.loop.call_later(HEAD_SECONDS, self._head_late)
+
+    def _head_arrived(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+    def _head_late(self) -> None:
+        self._head = None
+        if self._head_bytes:
+            self._refuse(408, f"Expected the head of a request within {HEAD_SECONDS:g} seconds, got a part of it.")
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int, message: str) -> None:
+        self._head_arrived()
+        body = Failure(status, ErrorBody("InvalidHTTPVersion" if status == 400 else "ChromaError", message)).body()
+        self.transport.write(
+            STATUS_LINE[status] + b"content-type: application/json\r\ncontent-length: %d\r\n"
+            b"connection: close\r\n\r\n%s" % (len(body), body)
+        )
+        self.transport.close()

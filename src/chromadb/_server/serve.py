@@ -1,0 +1,150 @@
+"""Serving: from settings to a process, or several, that answer on a port."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import socket
+from types import FrameType
+from typing import TextIO
+
+import uvicorn
+
+from chromadb._model.names import describe
+from chromadb._server.app import Application
+from chromadb._server.logs import begin_logging
+from chromadb._server.protocol import HttpProtocol
+from chromadb._server.sockets import BACKLOG, listen
+from chromadb._server.workers import Workers
+from chromadb._settings import Settings
+from chromadb.errors import InternalError, InvalidArgumentError
+
+logger = logging.getLogger("chromadb.server")
+
+
+def serve(settings: Settings, *, host: str, port: int, log_path: str | None = None, workers: int = 1) -> None:
+    """Serve until the process is told to stop, by SIGTERM or SIGINT.
+
+    It finishes what it is at within ``chroma_server_grace_seconds``, and then returns; a second signal ends it at once.
+    One line on standard output says where it listens, as soon as it does.
+
+    Args:
+        settings: of the database (``is_persistent``, ``persist_directory``, ...) and of the server.
+        host: a name or an address of this machine.
+        port: 0 takes one that is free.
+        log_path: a file that the log is appended to; None for standard error.
+        workers: how many processes; more than one need a directory that they share.
+
+    Raises:
+        ChromaError: the port is taken, the directory cannot be opened, ...: nothing was started. The message is a line
+            for the user.
+    """
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise InvalidArgumentError(f"Expected workers to be an int of at least 1, got {describe(workers)}.")
+    if workers > 1 and not settings.is_persistent:
+        raise InvalidArgumentError(
+            f"Expected one worker for a database in memory, got {workers}: processes share a directory, not memory."
+        )
+    log = begin_logging(log_path)
+    raise_file_limit(settings)
+    # What is wrong with the directory is said before there is a server.
+    _check_directory(settings)
+    sockets = listen(host, port)
+    banner = _banner(settings, host, sockets, workers)
+    try:
+        if workers == 1:
+            _run(settings, sockets, log, banner)
+        else:
+            print(banner, flush=True)
+            grace = settings.chroma_server_grace_seconds
+            if not Workers(_work, (settings, sockets, log_path), workers, grace).run():
+                raise InternalError("The workers end as soon as they begin. The log says why.")
+    finally:
+        for each in sockets:
+            each.close()
+
+
+class _Server(uvicorn.Server):
+    """A server that says where it listens, and that a second signal ends at once."""
+
+    def __init__(self, config: uvicorn.Config, banner: str | None) -> None:
+        super().__init__(config)
+        self._banner = banner
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self._banner:
+            print(self._banner, flush=True)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            # What is at work is a transaction, which is undone when the process ends.
+            os._exit(128 + sig)
+        self.should_exit = True
+
+
+def _run(settings: Settings, sockets: list[socket.socket], log: TextIO, banner: str | None = None) -> None:
+    application = Application(settings, log)
+    config = uvicorn.Config(
+        application,
+        http=HttpProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=max(1, round(settings.chroma_server_keepalive_seconds)),
+        timeout_graceful_shutdown=max(1, round(settings.chroma_server_grace_seconds)),
+    )
+    server = _Server(config, banner)
+    # What was imported stays; the collector need not look at it again.
+    gc.freeze()
+    server.run(sockets)
+    if not server.started:
+        raise InternalError("The server did not start. The log says why.")
+    if application.busy:
+        # Threads cannot be stopped, and Python would wait for them.
+        logger.warning("%d requests were not finished in time and are broken off", application.busy)
+        os._exit(1)
+
+
+def _work(settings: Settings, sockets: list[socket.socket], log_path: str | None) -> None:
+    """Be a worker."""
+    log = begin_logging(log_path)
+    raise_file_limit(settings)
+    _run(settings, sockets, log)
+
+
+def _check_directory(settings: Settings) -> None:
+    if settings.is_persistent:
+        application = Application(settings)
+        application.open()
+        application.close()
+
+
+def raise_file_limit(settings: Settings) -> None:
+    """Ask the system for as many open files as ``chroma_server_nofile`` says."""
+    wanted = settings.chroma_server_nofile
+    if wanted is None:
+        return
+    try:
+        import resource
+    except ImportError:
+        logger.warning("chroma_server_nofile has no effect on this system")
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if most < wanted:
+        logger.warning("chroma_server_nofile asks for %d open files, the system allows %d", wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _banner(settings: Settings, host: str, sockets: list[socket.socket], workers: int) -> str:
+    port = sockets[0].getsockname()[1]
+    where = f"[{host}]" if ":" in host else host
+    data = os.path.realpath(settings.persist_directory) if settings.is_persistent else "memory"
+    processes = f", with {workers} workers" if workers > 1 else ""
+    return f"Chroma listens on http://{where}:{port}{processes}. The data is in {data}. Ctrl+C stops it."

@@ -1,0 +1,75 @@
+"""Sockets: binding to the addresses of a host."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from contextlib import suppress
+
+from chromadb._model.names import shorten
+from chromadb.errors import InvalidArgumentError
+
+BACKLOG = 2048
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Return sockets that listen on every address of `host`; port 0 takes one that is free.
+
+    ``localhost`` is 127.0.0.1 and ::1: some clients try the one, some the other.
+
+    Raises:
+        InvalidArgumentError: the host has no address here, or the port is taken or not allowed.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        for family, address in _addresses(host, port):
+            place = (address, sockets[0].getsockname()[1] if sockets else port)
+            try:
+                sockets.append(_listen(family, place))
+            except OSError as error:
+                # A second address is a courtesy: many machines know ::1 without having IPv6.
+                if not sockets or error.errno == errno.EADDRINUSE:
+                    raise _cannot_listen(host, port, error) from None
+    except BaseException:
+        for each in sockets:
+            each.close()
+        raise
+    return sockets
+
+
+def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, str]]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError, OverflowError) as error:
+        raise InvalidArgumentError(
+            f"Expected the host to be a name or an address of this machine, got {shorten(host)}: {error}."
+        ) from None
+    unique = {(family, str(place[0])): None for family, _, _, _, place in found}
+    # IPv4 first: it is the address that is shown.
+    return sorted(unique, key=lambda each: each[0] != socket.AF_INET)
+
+
+def _listen(family: socket.AddressFamily, place: tuple[str, int]) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            with suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(place)
+        sock.listen(BACKLOG)
+        sock.set_inheritable(True)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> InvalidArgumentError:
+    if error.errno == errno.EADDRINUSE:
+        return InvalidArgumentError(
+            f"Port {port} of {host} is taken by another program. Stop that one, or choose another port."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return InvalidArgumentError(f"Port {port} of {host} is not allowed to this user. Choose one from 1024 on.")
+    return InvalidArgumentError(f"The server cannot listen on port {port} of {host}: {error.strerror or error}.")

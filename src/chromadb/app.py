@@ -1,0 +1,10 @@
+"""The server as an ASGI application: ``uvicorn chromadb.app:app``, configured by the environment or ``.env``."""
+
+from __future__ import annotations
+
+from chromadb._client.connect import get_settings
+from chromadb._server.app import Application
+
+app = Application(get_settings())
+
+__all__ = ["app"]

@@ -1,0 +1,5 @@
+"""Authentication by a token (public path; defined in `_client`)."""
+
+from chromadb._client.http.auth import TokenAuthClientProvider
+
+__all__ = ["TokenAuthClientProvider"]
