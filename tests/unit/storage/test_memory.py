@@ -46,7 +46,7 @@ def ask(backend: Any, address: Any, vector: Any, **where: Any) -> list[str]:
 
 
 def taken(backend: Any) -> int:
-    return sum(lease.store.nbytes for lease in backend._open.values())
+    return sum(lease.store.nbytes for lease in backend._open.leases.values())
 
 
 def test_idle_collections_are_closed_and_come_back(stores: Any) -> None:
@@ -56,8 +56,8 @@ def test_idle_collections_are_closed_and_come_back(stores: Any) -> None:
         for address, matrix in zip(addresses, vectors, strict=True):
             assert ask(backend, address, matrix[7], k=2)[0] == "7"
             assert taken(backend) <= limit
-            assert address.collection in backend._open
-        assert 1 < len(backend._open) < COLLECTIONS, round
+            assert address.collection in backend._open.leases
+        assert 1 < len(backend._open.leases) < COLLECTIONS, round
     assert backend.check() == []
 
 
@@ -65,16 +65,16 @@ def test_without_a_limit_nothing_is_closed(stores: Any) -> None:
     backend, addresses, vectors = stores(0)
     for address, matrix in zip(addresses, vectors, strict=True):
         ask(backend, address, matrix[0])
-    assert len(backend._open) == COLLECTIONS
+    assert len(backend._open.leases) == COLLECTIONS
 
 
 def test_the_one_used_least_recently_is_closed_first(stores: Any) -> None:
     backend, addresses, vectors = stores(3 * VECTORS + 200_000)
     for number in (0, 1, 0, 2, 0, 3, 0, 4, 0):
         ask(backend, addresses[number], vectors[number, 0])
-    assert addresses[0].collection in backend._open
-    assert addresses[4].collection in backend._open
-    assert addresses[1].collection not in backend._open
+    assert addresses[0].collection in backend._open.leases
+    assert addresses[4].collection in backend._open.leases
+    assert addresses[1].collection not in backend._open.leases
 
 
 def test_a_collection_larger_than_the_limit_is_searched_all_the_same(
@@ -84,7 +84,7 @@ def test_a_collection_larger_than_the_limit_is_searched_all_the_same(
     with caplog.at_level(logging.WARNING, "chromadb.storage"):
         for address, matrix in list(zip(addresses, vectors, strict=True)) * 2:
             assert ask(backend, address, matrix[9], k=4)[0] == "9"
-            assert list(backend._open) == [address.collection]
+            assert list(backend._open.leases) == [address.collection]
     (message,) = [record.getMessage() for record in caplog.records]
     assert "but chroma_memory_limit_bytes is 1000" in message
     assert "records.sqlite3 alone takes" in message
@@ -121,7 +121,7 @@ def test_what_is_sealed_is_mapped_and_does_not_count(stores: Any, monkeypatch: p
 def test_the_setting_reaches_the_backend_and_memory_has_no_limit(tmp_path: Path) -> None:
     settings = chromadb.Settings(chroma_memory_limit_bytes=123)
     with chromadb.PersistentClient(tmp_path / "db", settings=settings) as client:
-        assert client._system.runner.backend._memory_limit == 123  # type: ignore[attr-defined]
+        assert client._system.runner.backend._open.memory_limit == 123  # type: ignore[attr-defined]
     with chromadb.EphemeralClient(settings=settings) as client:
         for name in ("abc", "def"):
             client.create_collection(name, embedding_function=None).add(ids=["a"], embeddings=[[1.0] * 500])

@@ -629,7 +629,7 @@ def test_closing_the_least_recently_used_collection(open_backend: Any, create: A
     for collection in collections:
         collection.check()
         assert sum(collection.sizes()) > 350
-    assert len(backend._open) <= 2
+    assert len(backend._open.leases) <= 2
 
 
 def test_several_collections_are_built_in_turn(open_backend: Any, create: Any, in_background: None) -> None:

@@ -11,10 +11,6 @@ over from a collection that was deleted, and is swept away. Where the disk is so
 written, a deletion goes the other way round: the folder is renamed to <uuid>.deleted, which is the moment of the
 deletion, then emptied, and the row goes with the space that this gives; if the process ends before, when the place is
 opened next.
-
-Locks: `_lock` guards the table of open collections and is held for opening a file at most. A collection that is in use
-is never closed: it is leased, and the last one to give it back closes it if it was deleted, or the backend closed,
-meanwhile. Only idle ones are evicted.
 """
 
 from __future__ import annotations
@@ -22,9 +18,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import sys
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,8 +31,7 @@ from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.failures import explained
-from chromadb._storage.local.forking import ForkAware
-from chromadb._storage.local.memory import give_back_memory
+from chromadb._storage.local.leases import OpenCollections
 from chromadb._storage.local.vacuum import files_of, vacuum_database
 from chromadb.errors import (
     InvalidArgumentError,
@@ -67,25 +59,7 @@ PUBLISHED = "chroma.sqlite3"
 """The file by which a directory of the published versions is known."""
 
 
-class _Lease:
-    """A collection that is open, and how many operations use it at the moment."""
-
-    def __init__(self, store: LocalCollection) -> None:
-        self.store = store
-        self.users = 0
-        self.closing = False
-        self.deleted = False
-        self.nbytes = 0
-        """Bytes of memory when it was last used."""
-        self.pages = 0
-        """How many of them are pages that its connections keep."""
-
-    def measure(self) -> None:
-        """Note how much memory it takes."""
-        self.nbytes, self.pages = self.store.nbytes, self.store.database.nbytes
-
-
-class LocalBackend(Catalog, ForkAware):
+class LocalBackend(Catalog):
     """Tenants, databases and collections in a directory; see ``_storage.base.Backend``.
 
     Args:
@@ -110,17 +84,12 @@ class LocalBackend(Catalog, ForkAware):
         self.path = None if path is None else Path(path)
         self._synchronous = synchronous
         self._busy_timeout = busy_timeout
-        self._memory_limit = memory_limit
-        self._told_of_excess = False
-        self._sizes: dict[UUID, int] = {}
-        self._max_open = min(max_open_collections, _handles() // HANDLES)
-        self._open: OrderedDict[UUID, _Lease] = OrderedDict()
-        self._lock = threading.Lock()
+        most = None if self.path is None else min(max_open_collections, _handles() // HANDLES)
+        self._open = OpenCollections(most, memory_limit)
         self._builder = Builder()
         if self.path is not None:
             _prepare(self.path)
-        ForkAware.__init__(self)
-        Catalog.__init__(self, self._open_database(None if self.path is None else self.path / CATALOG, "catalog"))
+        super().__init__(self._open_database(None if self.path is None else self.path / CATALOG, "catalog"))
         self._sweep()
 
     # --- Backend ----------------------------------------------------------------------------------
@@ -149,7 +118,7 @@ class LocalBackend(Catalog, ForkAware):
                 self._discard(address.collection)
             raise
         try:
-            lease, new = self._take(info)
+            lease, new = self._open.take(info.id, lambda: self._open_collection(info))
         except StorageError:
             # Deleted a moment ago, and its files with it.
             self.get_collection_by_id(info.tenant, info.database, info.id)
@@ -166,7 +135,8 @@ class LocalBackend(Catalog, ForkAware):
             self.get_collection_by_id(info.tenant, info.database, info.id)
             raise
         finally:
-            self._give_back(info.id, lease)
+            if self._open.give_back(info.id, lease):
+                self._remove(info.id)
 
     def reset(self) -> None:
         """Delete everything; the default tenant and database are there again."""
@@ -243,12 +213,7 @@ class LocalBackend(Catalog, ForkAware):
     def close(self) -> None:
         """Release every file. Calling it again does nothing."""
         self._builder.stop()
-        with self._lock:
-            leases, self._open = self._open, OrderedDict()
-            for lease in leases.values():
-                lease.closing = True
-        for lease in leases.values():
-            lease.store.close()
+        self._open.close()
         self._database.close()
 
     # --- open collections -------------------------------------------------------------------------
@@ -271,111 +236,10 @@ class LocalBackend(Catalog, ForkAware):
             self._discard(info.id)
             raise
 
-    def _take(self, info: CollectionInfo) -> tuple[_Lease, bool]:
-        with self._lock:
-            lease = self._open.get(info.id)
-            new = lease is None
-            if lease is None:
-                lease = self._open[info.id] = _Lease(self._open_collection(info))
-            self._open.move_to_end(info.id)
-            lease.users += 1
-        if new and self.path is not None:
-            self._make_room(self._sizes.get(info.id, 0))
-        return lease, new
-
-    def _give_back(self, id: UUID, lease: _Lease) -> None:
-        with self._lock:
-            lease.users -= 1
-            last = lease.closing and not lease.users
-        if last:
-            lease.store.close()
-            if lease.deleted:
-                self._remove(id)
-        elif self._memory_limit and self.path is not None:
-            former = lease.nbytes
-            lease.measure()
-            self._sizes[id] = lease.nbytes
-            if lease.nbytes > 1.1 * former:
-                # What was needed to load it is free again.
-                give_back_memory()
-            if self._make_room() > 0 and not lease.users:
-                lease.store.shrink()
-                give_back_memory()
-                lease.measure()
-                self._tell_of_excess(lease)
-
-    def _make_room(self, further: int = 0) -> int:
-        """Take files and memory from idle collections, least recently used first, until the others keep to the limits.
-
-        Of memory the pages that connections keep go first, for the system has them too; then whole collections.
-
-        Args:
-            further: bytes of memory that are about to be used.
-
-        Returns:
-            Bytes by which the limit of memory is still exceeded, by what is in use.
-        """
-        released: list[_Lease] = []
-        evicted: list[_Lease] = []
-        with self._lock:
-            idle = [(id, each) for id, each in self._open.items() if not each.users and not each.store.building]
-            handles = len(self._open) - self._max_open
-            memory = further + sum(each.nbytes for each in self._open.values())
-            memory -= self._memory_limit or sys.maxsize
-            for _, each in idle:
-                if memory > 0 and each.pages:
-                    released.append(each)
-                    memory -= each.pages
-                    each.nbytes, each.pages = each.nbytes - each.pages, 0
-            for number, (id, each) in enumerate(idle):
-                # The last one stays, for it was used just now; if it is too large even so, it is made smaller.
-                if handles > 0 or (memory > 0 and number < len(self._open) - 1):
-                    evicted.append(self._open.pop(id))
-                    handles, memory = handles - 1, memory - each.nbytes
-        for each in released:
-            each.store.database.release()
-        for each in evicted:
-            each.store.close()
-        if self._memory_limit and (released or evicted):
-            give_back_memory()
-        return memory
-
-    def _tell_of_excess(self, lease: _Lease) -> None:
-        if lease.nbytes > self._memory_limit and not self._told_of_excess:
-            self._told_of_excess = True
-            logger.warning(
-                "%s alone takes %d bytes of memory, but chroma_memory_limit_bytes is %d. It is searched all the same, "
-                "and no other collection is kept open beside it.",
-                lease.store.database.name,
-                lease.nbytes,
-                self._memory_limit,
-            )
-
     def _discard(self, id: UUID) -> None:
         """Close and remove a collection that the catalog does not know any more."""
-        if self._retire(id):
+        if self._open.retire(id):
             self._remove(id)
-
-    def _retire(self, id: UUID) -> bool:
-        """Close a deleted collection; return False if it is in use: then the last user closes and removes it."""
-        with self._lock:
-            lease = self._open.pop(id, None)
-            if lease is not None:
-                lease.closing = lease.deleted = True
-                if lease.users:
-                    return False
-        if lease is not None:
-            lease.store.close()
-        return True
-
-    def _close_idle(self, id: UUID) -> None:
-        """Close a collection if nobody uses it at the moment."""
-        with self._lock:
-            lease = self._open.get(id)
-            if lease is None or lease.users:
-                return
-            del self._open[id]
-        lease.store.close()
 
     def _open_collection(self, info: CollectionInfo) -> LocalCollection:
         file = None
@@ -401,13 +265,6 @@ class LocalBackend(Catalog, ForkAware):
     def _open_database(self, file: Path | None, schema: str) -> SqliteDatabase:
         return SqliteDatabase(None if file is None else str(file), schema, self._synchronous, self._busy_timeout)
 
-    def after_fork(self, *, child: bool) -> None:
-        """Begin with a new lock in a child, where nobody uses anything."""
-        if child:
-            self._lock = threading.Lock()
-            for lease in self._open.values():
-                lease.users = 0
-
     # --- folders ----------------------------------------------------------------------------------
 
     def _with_room(self, remove: Callable[[], T], doomed: Callable[[], Iterable[UUID]]) -> T:
@@ -421,11 +278,11 @@ class LocalBackend(Catalog, ForkAware):
             # Renamed together before any is emptied: all of them are deleted, or none.
             names = [str(id) for id in doomed() if (folders / str(id)).is_dir()]
             for name in names:
-                self._close_idle(UUID(name))
+                self._open.close_idle(UUID(name))
                 with explained(str(folders / name)):
                     os.rename(folders / name, folders / (name + DELETED))
             for name in names:
-                self._retire(UUID(name))
+                self._open.retire(UUID(name))
                 _empty(folders / (name + DELETED))
             return remove()
 
