@@ -49,8 +49,18 @@ def taken(backend: Any) -> int:
     return sum(lease.store.nbytes for lease in backend._open.leases.values())
 
 
+def room_for(stores: Any, idle: float) -> int:
+    """Return a limit in which there is room for one collection in use and some idle ones, without their pages."""
+    backend, addresses, vectors = stores(0)
+    ask(backend, addresses[0], vectors[0, 0], k=2)
+    (lease,) = backend._open.leases.values()
+    used, pages = lease.store.nbytes, lease.store.database.nbytes
+    backend.close()
+    return int(used + idle * (used - pages))
+
+
 def test_idle_collections_are_closed_and_come_back(stores: Any) -> None:
-    limit = 3 * VECTORS + 200_000
+    limit = room_for(stores, idle=2.3)
     backend, addresses, vectors = stores(limit)
     for round in range(3):
         for address, matrix in zip(addresses, vectors, strict=True):
@@ -69,9 +79,9 @@ def test_without_a_limit_nothing_is_closed(stores: Any) -> None:
 
 
 def test_the_one_used_least_recently_is_closed_first(stores: Any) -> None:
-    backend, addresses, vectors = stores(3 * VECTORS + 200_000)
+    backend, addresses, vectors = stores(room_for(stores, idle=1.3))
     for number in (0, 1, 0, 2, 0, 3, 0, 4, 0):
-        ask(backend, addresses[number], vectors[number, 0])
+        ask(backend, addresses[number], vectors[number, 0], k=2)
     assert addresses[0].collection in backend._open.leases
     assert addresses[4].collection in backend._open.leases
     assert addresses[1].collection not in backend._open.leases
