@@ -264,3 +264,14 @@ def test_a_transaction_sees_the_columns_of_its_own_commit(place: Place) -> None:
         collection.update(ids=["1"], metadatas=[{"k": 1}])
         assert len(collection.get(where={"k": 1})["ids"]) == COUNT
         assert client.check() == []
+
+
+def test_a_vacuum_removes_columns_that_know_what_was_deleted(place: Place) -> None:
+    place.write(add(numbered(COUNT), [{"k": f"secret {number}"} for number in range(COUNT)]))
+    place.seal()
+    place.write(lambda collection: collection.delete(ids=["7"]))
+    client, _ = place.open()
+    with client:
+        client.vacuum()
+    assert place.folders == []
+    assert place.found(k="secret 8") == ["8"]

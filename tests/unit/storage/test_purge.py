@@ -103,3 +103,13 @@ def test_a_directory_without_the_table_is_brought_up_to_date(tmp_path: Path) -> 
         collection = client.get_collection("abc", embedding_function=None)
         assert collection.delete(where={"k": 1}) == {"deleted": 25}
         assert client.check() == []
+
+
+def test_a_vacuum_removes_what_waits_to_be_removed(tmp_path: Path) -> None:
+    with chromadb.PersistentClient(tmp_path / "db") as client:
+        collection = fill(client)
+        collection.delete(where={"k": 1})
+        assert stored(client, collection) == (50, 25)
+        client.vacuum()
+        assert stored(client, collection) == (25, 0)
+        assert client.check() == []

@@ -182,9 +182,7 @@ class LocalCollection(ForkAware):
         # First: from here on the builder throws away what it has begun.
         self._vacuums += 1
         self._remove_outdated()
-        with self.database.write() as sql:
-            records.purge(sql)
-        vacuum_database(self.database, timeout)
+        vacuum_database(self.database, timeout, prepare=records.purge)
 
     def _remove_outdated(self) -> None:
         """Remove what is derived from records that are no more."""

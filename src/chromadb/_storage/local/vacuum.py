@@ -8,6 +8,7 @@ left in any file of the place.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -20,12 +21,17 @@ from chromadb._storage.local.records import State
 from chromadb.errors import StorageLockedError
 
 
-def vacuum_database(database: SqliteDatabase, timeout: float | None = None) -> None:
+def vacuum_database(
+    database: SqliteDatabase,
+    timeout: float | None = None,
+    prepare: Callable[[apsw.Connection], None] | None = None,
+) -> None:
     """Write the file of a database anew, and cut its log to nothing.
 
     Args:
         database: one in memory is left as it is.
         timeout: seconds to wait for whoever reads or writes; None for what the database waits at writing.
+        prepare: removes what is to go with it, in a transaction of its own.
 
     Raises:
         StorageLockedError: somebody was in the way all that time; nothing was lost, and something may be left.
@@ -36,6 +42,9 @@ def vacuum_database(database: SqliteDatabase, timeout: float | None = None) -> N
         return
     with database.outside_transactions(timeout) as sql:
         try:
+            if prepare is not None:
+                with sql:
+                    prepare(sql)
             # Not in memory, where it would not fit.
             sql.execute("PRAGMA temp_store=FILE")
             sql.execute("VACUUM")
