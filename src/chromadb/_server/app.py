@@ -21,7 +21,6 @@ from chromadb._server.router import Match, match
 from chromadb._settings import Settings
 from chromadb._wire import codec
 from chromadb._wire.errors import Failure, encode_error
-from chromadb._wire.routes import Route
 from chromadb.errors import BatchSizeExceededError, ChromaError, InternalError
 
 logger = logging.getLogger("chromadb.server")
@@ -237,11 +236,6 @@ class Application:
                 f"Expected a batch of at most {most} records, got {count}. Split the call, or raise "
                 "chroma_server_max_batch_size."
             )
-
-
-def takes_body(route: Route) -> bool:
-    """Return whether the body of a request means something."""
-    return route.operation is not None and codec.EXCHANGES[route.operation].body is not None
 
 
 def _failed(failure: Failure, request: Request, headers: Sequence[Header] = ()) -> Response:

@@ -108,8 +108,10 @@ class Pool:
                 failure: BaseException | None = None
                 try:
                     result = job.call()
-                except BaseException as error:  # whatever it is, it is the caller's
+                except Exception as error:
                     failure = error
+                except BaseException as error:  # a future cannot carry it
+                    failure = RuntimeError(f"{type(error).__name__} in a request: {error}")
                 try:
                     job.loop.call_soon_threadsafe(self._done, job, result, failure)
                 except RuntimeError:
@@ -124,6 +126,8 @@ class Pool:
             return
         if failure is None:
             job.result.set_result(result)
+        elif isinstance(failure, StopIteration):
+            job.result.set_exception(RuntimeError("A request ended in StopIteration."))
         else:
             job.result.set_exception(failure)
 
