@@ -17,6 +17,7 @@ import chromadb
 from chromadb.api.client import AdminClient
 from chromadb.config import Settings
 from chromadb.errors import (
+    ChromaError,
     ClosedClientError,
     InvalidDimensionException,
     RequestTooLargeError,
@@ -62,7 +63,6 @@ def test_what_is_sent_first(stub: Any) -> None:
         pass
     assert stub.paths == [
         "/api/v2/pre-flight-checks",
-        "/api/v2/version",
         "/api/v2/tenants/default_tenant",
         "/api/v2/tenants/default_tenant/databases/default_database",
     ]
@@ -308,6 +308,32 @@ def test_a_closed_client(stub: Any, client: Any, collection: Any) -> None:
         with pytest.raises(ClosedClientError):
             call()
     assert stub.asked == []
+
+
+def test_a_client_that_is_closed_while_others_use_it(stub: Any, client: Any) -> None:
+    begun, go = threading.Event(), threading.Event()
+    ends: list[type[BaseException] | int] = []
+
+    def answer(asked: Any) -> Any:
+        begun.set()
+        go.wait(10)
+        return {"nanosecond heartbeat": 1}
+
+    def use() -> None:
+        for _ in range(3):
+            try:
+                ends.append(client.heartbeat())
+            except ChromaError as error:
+                ends.append(type(error))
+
+    stub.answers["/api/v2/heartbeat"] = answer
+    thread = threading.Thread(target=use)
+    thread.start()
+    begun.wait(10)
+    client.close()
+    go.set()
+    thread.join()
+    assert ends[-2:] == [ClosedClientError, ClosedClientError]
 
 
 def test_clients_of_one_system_share_it_until_the_last_is_closed(stub: Any, client: Any) -> None:

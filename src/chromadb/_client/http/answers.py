@@ -64,7 +64,11 @@ def error_of(
             f"The server at {url} redirects to {response.headers.get('location', 'nowhere')}. Give that host and port."
         )
     if _told(response):
-        return decode_error(status, response.content, operation)
+        error = decode_error(status, response.content, operation)
+        request = response.headers.get("x-request-id")
+        if status != 500 or not request:
+            return error
+        return type(error)(f"{error.message()} The log of the server knows it as request {request}.")
     if status in UNAVAILABLE:
         return ServerConnectionError(
             f"The server at {url} is not available: status {status}, {_excerpt(response)}. Try again later."
