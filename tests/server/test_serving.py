@@ -42,8 +42,8 @@ def raw(server: Any, data: bytes) -> bytes:
             sock.shutdown(socket.SHUT_WR)
             while chunk := sock.recv(65536):
                 received += chunk
-        except ConnectionError:
-            pass
+        except OSError:
+            pass  # the server has hung up
         return received
 
 

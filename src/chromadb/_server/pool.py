@@ -62,6 +62,11 @@ class Pool:
         """Requests at work or waiting, with those whose caller was told that it takes too long."""
         return self._readers.busy + self._writers.busy
 
+    @property
+    def writing(self) -> int:
+        """Those of them that write."""
+        return self._writers.busy
+
     async def run(self, call: Callable[[], T], *, writes: bool) -> T:
         """Return what `call` returns, called in a thread.
 
