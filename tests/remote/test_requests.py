@@ -19,6 +19,7 @@ from chromadb.config import Settings
 from chromadb.errors import (
     ChromaError,
     ClosedClientError,
+    InvalidArgumentError,
     InvalidDimensionException,
     RequestTooLargeError,
     ServerBusyError,
@@ -455,6 +456,16 @@ def test_a_proxy_of_the_environment_is_used(serve: Callable[..., Any], monkeypat
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
     with chromadb.HttpClient(host="http://chroma.example") as client:
         assert client.heartbeat() == 1
+
+
+@pytest.mark.parametrize(
+    ("proxy", "message"), [("ftp://127.0.0.1:1", "got ftp://"), ("socks5://127.0.0.1:1", "pip install socksio")]
+)
+def test_a_proxy_that_cannot_be_used_is_named(proxy: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    monkeypatch.setattr("chromadb._client.http.options.find_spec", lambda name: None)
+    with pytest.raises(InvalidArgumentError, match=message):
+        chromadb.HttpClient(host="chroma.example")
 
 
 def test_no_proxy_leads_to_this_machine_or_to_what_is_excepted(

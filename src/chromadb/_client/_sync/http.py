@@ -193,9 +193,10 @@ class HttpRunner:
     def _delete(self, operation: op.Delete, peer: Peer) -> int:
         """Delete records by their ids: servers of others count what was asked for, or know no limit."""
         found = self.run(op.Get(operation.address, operation.selection, limit=operation.limit, include=()))
-        if found["ids"]:
-            self._ask(op.Delete(operation.address, Selection(found["ids"])), peer)
-        return len(found["ids"])
+        ids, size = found["ids"], max(1, peer.max_batch_size)
+        for start in range(0, len(ids), size):
+            self._ask(op.Delete(operation.address, Selection(ids[start : start + size])), peer)
+        return len(ids)
 
     def _get_none(self, operation: op.Get, peer: Peer) -> GetResult:
         """Return no record in the form asked for: servers of 0.x take a limit of 0 for none."""

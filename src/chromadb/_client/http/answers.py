@@ -21,7 +21,6 @@ from chromadb.errors import (
 UNAVAILABLE = (502, 503, 504)
 """Statuses by which a server, or a proxy before it, says: not now."""
 
-
 LONGEST_PAUSE = 5.0
 """Seconds that a server may ask for before a request is sent again; for more, the caller decides."""
 
