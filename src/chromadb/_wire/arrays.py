@@ -48,7 +48,7 @@ def _numbers(vector: bytes, what: str) -> NDArray[np.float32]:
     return np.frombuffer(vector, dtype="<f4")
 
 
-def vectors_to_wire(matrix: Matrix, *, base64: bool) -> Any:
+def vectors_to_wire(matrix: NDArray[Any], *, base64: bool) -> Any:
     """Return a matrix as something that encodes as JSON."""
     if base64:
         return [row.tobytes() for row in np.ascontiguousarray(matrix, dtype="<f4")]
@@ -95,8 +95,9 @@ def distances_from_wire(distances: list[float | None]) -> list[float]:
     ]
 
 
-def matrix_from_lists(vectors: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+def matrix_from_wire(vectors: Sequence[WireVector]) -> NDArray[np.float64]:
     """Return answered vectors as results have them: shape (n, dimension), float64 of what was a float32."""
     if not vectors:
         return np.empty((0, 0), dtype=np.float64)
-    return np.array(vectors, dtype=np.float32).astype(np.float64)
+    single = np.asarray(vectors_from_wire(vectors, "embeddings"), dtype=np.float32)
+    return single.astype(np.float64)

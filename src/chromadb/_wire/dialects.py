@@ -11,17 +11,21 @@ class Dialect(enum.Enum):
     V1 = "API v1, as spoken by 0.4 and 0.5"
     V2_OLD = "API v2, as spoken by 0.5 and 0.6"
     V2 = "API v2, as spoken by 1.0 and later"
+    EXTENDED = "API v2, as spoken by this project: vectors are base64 in both directions"
 
     @property
     def old(self) -> bool:
         """Whether collections, errors and answers have the form of 0.x."""
-        return self is not Dialect.V2
+        return self in (Dialect.V1, Dialect.V2_OLD)
 
     @property
     def version(self) -> int:
         """Which paths are used: 1 or 2."""
         return 1 if self is Dialect.V1 else 2
 
+
+EXTENDED_AGENT = "Chroma Python Client v1.5.9 (extended)"
+"""What clients of this project call themselves. Servers of others take them for one of 1.5.9."""
 
 _OLD_AGENTS = ("python-httpx/", "python-requests/")
 
@@ -34,6 +38,8 @@ def client_dialect(path: str, user_agent: str, content_type: str) -> Dialect:
     """
     if path.startswith("/api/v1"):
         return Dialect.V1
+    if user_agent == EXTENDED_AGENT:
+        return Dialect.EXTENDED
     if user_agent.startswith(_OLD_AGENTS) and not content_type:
         return Dialect.V2_OLD
     return Dialect.V2

@@ -22,8 +22,7 @@ from chromadb._wire.arrays import (
     WireVector,
     distances_from_wire,
     distances_to_wire,
-    json_of_array,
-    matrix_from_lists,
+    matrix_from_wire,
     rows_to_wire,
     vectors_from_wire,
     vectors_to_wire,
@@ -101,7 +100,7 @@ class Found(Struct):
     """Records read: lists in parallel, null for what was not included."""
 
     ids: list[str]
-    embeddings: list[list[float]] | None = None
+    embeddings: list[WireVector] | None = None
     documents: list[str | None] | None = None
     uris: list[str | None] | None = None
     metadatas: list[dict[str, Any] | None] | None = None
@@ -111,7 +110,7 @@ class Nearest(Struct):
     """Records found: one list for each query."""
 
     ids: list[list[str]]
-    embeddings: list[list[list[float]]] | None = None
+    embeddings: list[list[WireVector]] | None = None
     documents: list[list[str | None]] | None = None
     uris: list[list[str | None]] | None = None
     metadatas: list[list[dict[str, Any] | None]] | None = None
@@ -281,7 +280,7 @@ def _ask_query(operation: op.Query, dialect: Dialect, base64: bool) -> Asked:
     where, where_document = filter_to_wire(operation.selection.filter)
     body = QueryBody(
         # Published servers take base64 in writes only.
-        vectors_to_wire(operation.vectors, base64=False),
+        vectors_to_wire(operation.vectors, base64=dialect is Dialect.EXTENDED),
         operation.n_results,
         operation.selection.ids,
         where,
@@ -299,11 +298,12 @@ def _sent_include(include: Sequence[str]) -> list[str]:
 
 
 def _answer_found(result: Any, operation: op.Get | op.Query, dialect: Dialect) -> dict[str, Any]:
+    base64 = dialect is Dialect.EXTENDED
     embeddings = result["embeddings"]
     if isinstance(embeddings, np.ndarray):
-        embeddings = json_of_array(embeddings)
+        embeddings = vectors_to_wire(embeddings, base64=base64)
     elif embeddings is not None:
-        embeddings = [json_of_array(each) for each in embeddings]
+        embeddings = [vectors_to_wire(each, base64=base64) for each in embeddings]
     # Clients of 0.x read `included`, those of 1.x `include`.
     answer = {**result, "embeddings": embeddings, "include": result["included"]}
     if result.get("distances"):
@@ -314,7 +314,7 @@ def _answer_found(result: Any, operation: op.Get | op.Query, dialect: Dialect) -
 def _get_result(answered: Found, operation: op.Get) -> GetResult:
     return {
         "ids": answered.ids,
-        "embeddings": matrix_from_lists(answered.embeddings or []) if "embeddings" in operation.include else None,
+        "embeddings": matrix_from_wire(answered.embeddings or []) if "embeddings" in operation.include else None,
         "documents": answered.documents if "documents" in operation.include else None,
         "uris": answered.uris if "uris" in operation.include else None,
         "included": cast(Any, list(operation.include)),
@@ -335,7 +335,7 @@ def _query_result(answered: Nearest, operation: op.Query) -> QueryResult:
     embeddings, metadatas, distances = column("embeddings"), column("metadatas"), column("distances")
     return {
         "ids": answered.ids,
-        "embeddings": None if embeddings is None else [matrix_from_lists(each) for each in embeddings],
+        "embeddings": None if embeddings is None else [matrix_from_wire(each) for each in embeddings],
         "documents": column("documents"),
         "uris": column("uris"),
         "included": cast(Any, list(operation.include)),

@@ -34,12 +34,16 @@ REPEATABLE = (
 class Peer:
     """A server, as its answers to the first requests describe it."""
 
-    version: str
+    version: str | None
+    """What it says of itself; None for one of this project, which is not asked."""
     dialect: Dialect
     max_batch_size: int
     base64: bool
-    own: bool
-    """Whether it is a server of this project, which does everything that the embedded database does."""
+
+    @property
+    def own(self) -> bool:
+        """Whether it is a server of this project, which does everything that the embedded database does."""
+        return self.dialect is Dialect.EXTENDED
 
     def check(self, operation: op.Operation[Any]) -> None:
         """Refuse what the server would silently do otherwise than it is asked.
