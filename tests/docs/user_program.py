@@ -37,3 +37,17 @@ with chromadb.PersistentClient("x") as persistent:
     for item in persistent.list_collections():
         name: str = item
         item.get(ids=["a"], include=["embeddings"])
+
+
+def remote(port: int | str = 8000) -> int:
+    settings = chromadb.Settings(chroma_http_retries=0)
+    with chromadb.HttpClient(host="localhost", port=port, headers={"x-key": "secret"}, settings=settings) as client:
+        return client.get_or_create_collection("abc").count()
+
+
+async def remote_async() -> str | None:
+    async with await chromadb.AsyncHttpClient(host="localhost", ssl=True) as client:
+        collection = await client.get_collection("abc")
+        await collection.add(ids="a", documents="x")
+        texts = (await collection.query(query_texts="x", n_results=1))["documents"]
+        return texts[0][0] if texts is not None else None

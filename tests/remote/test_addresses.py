@@ -121,6 +121,19 @@ def test_an_argument_that_contradicts_the_settings_is_refused() -> None:
             chromadb.HttpClient(**arguments, settings=Settings(chroma_server_host="b", chroma_server_http_port=1))
 
 
+def test_arguments_of_another_kind_are_refused() -> None:
+    for arguments, message in (
+        ({"host": 5}, "Expected host to be a str"),
+        ({"host": " "}, "Expected host to be a name"),
+        ({"port": "http"}, "Expected port to be an int"),
+        ({"ssl": "no"}, "Expected ssl to be a bool"),
+        ({"settings": {}}, r"Expected settings to be chromadb\.Settings"),
+        ({"headers": "a: b"}, "Expected headers to be a dict"),
+    ):
+        with pytest.raises(InvalidArgumentError, match=message):
+            chromadb.HttpClient(**arguments)
+
+
 def test_an_argument_goes_before_the_environment(stub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHROMA_SERVER_HOST", "nowhere.invalid")
     monkeypatch.setenv("CHROMA_SERVER_HTTP_PORT", "1")

@@ -256,6 +256,14 @@ def test_the_error_of_a_server_is_raised_as_its_class(stub: Any, answer: Any, ki
         admin.create_tenant("acme")
 
 
+def test_an_error_of_the_server_itself_names_the_request_in_its_log(stub: Any) -> None:
+    told = {"error": "InternalError", "message": "It failed."}
+    with chromadb.HttpClient(port=stub.port) as client:
+        stub.answers["/api/v2/heartbeat"] = (told, 500, {"x-request-id": "abc123"})
+        with pytest.raises(InternalError, match=r"^It failed\. The log of the server knows it as request abc123\.$"):
+            client.heartbeat()
+
+
 # --- time --------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,9 @@ import chromadb
 from chromadb.api.client import AdminClient
 from chromadb.config import Settings
 from chromadb.errors import (
+    ChromaError,
     ClosedClientError,
+    InvalidArgumentError,
     InvalidDimensionException,
     RequestTooLargeError,
     ServerBusyError,
@@ -62,7 +64,6 @@ def test_what_is_sent_first(stub: Any) -> None:
         pass
     assert stub.paths == [
         "/api/v2/pre-flight-checks",
-        "/api/v2/version",
         "/api/v2/tenants/default_tenant",
         "/api/v2/tenants/default_tenant/databases/default_database",
     ]
@@ -310,6 +311,32 @@ def test_a_closed_client(stub: Any, client: Any, collection: Any) -> None:
     assert stub.asked == []
 
 
+def test_a_client_that_is_closed_while_others_use_it(stub: Any, client: Any) -> None:
+    begun, go = threading.Event(), threading.Event()
+    ends: list[type[BaseException] | int] = []
+
+    def answer(asked: Any) -> Any:
+        begun.set()
+        go.wait(10)
+        return {"nanosecond heartbeat": 1}
+
+    def use() -> None:
+        for _ in range(3):
+            try:
+                ends.append(client.heartbeat())
+            except ChromaError as error:
+                ends.append(type(error))
+
+    stub.answers["/api/v2/heartbeat"] = answer
+    thread = threading.Thread(target=use)
+    thread.start()
+    begun.wait(10)
+    client.close()
+    go.set()
+    thread.join()
+    assert ends[-2:] == [ClosedClientError, ClosedClientError]
+
+
 def test_clients_of_one_system_share_it_until_the_last_is_closed(stub: Any, client: Any) -> None:
     other = chromadb.ClientAPI.from_system(client._system)
     client.close()
@@ -429,6 +456,16 @@ def test_a_proxy_of_the_environment_is_used(serve: Callable[..., Any], monkeypat
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
     with chromadb.HttpClient(host="http://chroma.example") as client:
         assert client.heartbeat() == 1
+
+
+@pytest.mark.parametrize(
+    ("proxy", "message"), [("ftp://127.0.0.1:1", "got ftp://"), ("socks5://127.0.0.1:1", "pip install socksio")]
+)
+def test_a_proxy_that_cannot_be_used_is_named(proxy: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    monkeypatch.setattr("chromadb._client.http.options.find_spec", lambda name: None)
+    with pytest.raises(InvalidArgumentError, match=message):
+        chromadb.HttpClient(host="chroma.example")
 
 
 def test_no_proxy_leads_to_this_machine_or_to_what_is_excepted(

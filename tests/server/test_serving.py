@@ -42,8 +42,8 @@ def raw(server: Any, data: bytes) -> bytes:
             sock.shutdown(socket.SHUT_WR)
             while chunk := sock.recv(65536):
                 received += chunk
-        except ConnectionError:
-            pass
+        except OSError:
+            pass  # the server has hung up
         return received
 
 
@@ -233,6 +233,25 @@ def test_a_worker_that_dies_is_replaced(start_server: Callable[..., Any]) -> Non
     wait_for(lambda: len(workers()) == 2 and workers() != before)
     assert ask(server, "GET", "/api/v2/heartbeat")[0] == 200
     assert server.stop() == 0
+
+
+def test_workers_share_the_connections(start_server: Callable[..., Any]) -> None:
+    server = start_server(workers=2)
+    wait_for(lambda: ask(server, "GET", "/api/v2/heartbeat")[0] == 200)
+    opened = [socket.create_connection(("127.0.0.1", server.port), timeout=30) for _ in range(40)]
+    try:
+        for sock in opened:
+            sock.sendall(HEARTBEAT)
+        assert all(sock.recv(100).startswith(b"HTTP/1.1 200") for sock in opened)
+    finally:
+        for sock in opened:
+            sock.close()
+
+
+def test_two_servers_with_workers_do_not_share_a_port(tmp_path: Path, start_server: Callable[..., Any]) -> None:
+    server = start_server(workers=2)
+    wait_for(lambda: ask(server, "GET", "/api/v2/heartbeat")[0] == 200)
+    assert "is taken" in start_in_vain(tmp_path, port=server.port, workers=2)
 
 
 # --- what keeps it from starting --------------------------------------------------------------------

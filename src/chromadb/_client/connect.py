@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chromadb._client._sync import admin, client
 from chromadb._client.http.auth import check_headers
-from chromadb._client.http.endpoint import DEFAULT_HOST, DEFAULT_PORT, check_port
+from chromadb._client.http.endpoint import DEFAULT_HOST, DEFAULT_PORT, check_host, check_port
 from chromadb._client.system import AsyncSystem, System, shared_system
 from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT, describe
 from chromadb._model.operations import Runner
@@ -227,9 +227,11 @@ def _of_server(host: Any, port: Any, ssl: Any, headers: Any, settings: Settings 
     chosen = get_settings() if settings is None else _check(settings)
     given: dict[str, Any] = {}
     if host is not DEFAULT_HOST:
-        given["chroma_server_host"] = host
-    if port is not DEFAULT_PORT:
+        given["chroma_server_host"] = check_host(host)
+    if port is not None and port is not DEFAULT_PORT:
         given["chroma_server_http_port"] = check_port(port)
+    if not isinstance(ssl, bool):
+        raise InvalidArgumentTypeError(f"Expected ssl to be a bool, got {describe(ssl)}.")
     # What stands in the environment gives way to arguments; what is passed as settings does not.
     for name, value in given.items() if settings is not None else ():
         if getattr(chosen, name) not in (None, value):

@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Sequence
-from typing import NamedTuple, TextIO
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TextIO
+from uuid import UUID
 
 from chromadb._model import operations as op
+from chromadb._model.operations import Operation
 from chromadb._server.access_log import AccessLog, Line, now
 from chromadb._server.pages import PAGES
 from chromadb._server.pool import Pool
+from chromadb._server.quick import READS, SLOW, QuickReads, clock
 from chromadb._server.refusals import Disconnected, Header, Refusal
 from chromadb._server.request import Receive, Request, Scope, Send
 from chromadb._server.router import Match, match
 from chromadb._settings import Settings
 from chromadb._wire import codec
 from chromadb._wire.errors import Failure, encode_error
-from chromadb._wire.routes import Route
 from chromadb.errors import BatchSizeExceededError, ChromaError, InternalError
 
 logger = logging.getLogger("chromadb.server")
@@ -40,6 +42,9 @@ _WRITES = (
     op.Delete,
 )
 """Operations that may wait for the disk, or for each other."""
+
+_SMALL = 64 * 1024
+"""The longest body that is decoded in the event loop."""
 
 _JSON = (b"content-type", codec.JSON.encode())
 _RETRY = (b"retry-after", b"1")
@@ -72,6 +77,7 @@ class Application:
             settings.chroma_server_max_concurrent_requests,
             settings.chroma_server_request_timeout_seconds,
         )
+        self._quick = QuickReads()
         self._http = self._serve
         if settings.chroma_server_cors_allow_origins:
             from starlette.middleware.cors import CORSMiddleware
@@ -168,18 +174,60 @@ class Application:
             raise InternalError("The server is not open. Run it with the lifespan protocol of ASGI on.")
         body = await request.body(settings.chroma_server_max_body_bytes, settings.chroma_server_request_timeout_seconds)
         parameters = {**request.query, **found.parameters}
-        dialect = request.dialect
+        dialect, kind = request.dialect, found.route.operation
 
-        def work() -> Response:
-            operation = codec.decode_request(found.route, parameters, body, dialect)
-            if isinstance(operation, (op.Add, op.Update, op.Upsert)):
-                self._check_batch(operation)
+        def decode() -> Operation[Any]:
+            return codec.decode_request(found.route, parameters, body, dialect)
+
+        def answer(operation: Operation[Any]) -> Response:
             result = engine.run(operation)
-            status = 503 if isinstance(operation, op.CheckHealth) and not result else found.route.status
+            status = 503 if kind is op.CheckHealth and not result else found.route.status
             return Response(status, codec.encode_result(operation, result, dialect))
 
-        kind = found.route.operation
-        return work() if kind in _AT_ONCE else await self._pool.run(work, writes=kind in _WRITES)
+        if kind in _AT_ONCE:
+            return answer(decode())
+        if kind in _WRITES:
+            return await self._write(decode, answer)
+        if kind in READS and len(body) <= _SMALL:
+            return await self._read(decode(), answer)
+        return await self._pool.run(lambda: answer(decode()), writes=False)
+
+    async def _read(self, operation: Operation[Any], answer: Callable[[Operation[Any]], Response]) -> Response:
+        """Answer a read in place if it is a quick one, else in a thread."""
+        if self._quick.allows(operation) and not self._pool.writing:
+            began = time.perf_counter()
+            response = answer(operation)
+            self._quick.note(operation, time.perf_counter() - began, most=SLOW)
+            return response
+
+        def measured() -> tuple[Response, float]:
+            began = clock()
+            return answer(operation), clock() - began
+
+        response, seconds = await self._pool.run(measured, writes=False)
+        if not self._pool.writing:
+            self._quick.note(operation, seconds)
+        return response
+
+    async def _write(
+        self, decode: Callable[[], Operation[Any]], answer: Callable[[Operation[Any]], Response]
+    ) -> Response:
+        """Answer a write in a thread; reads of its collection are not known to be quick any more."""
+        touched: list[UUID] = []
+
+        def work() -> Response:
+            operation = decode()
+            if isinstance(operation, (op.Add, op.Update, op.Upsert)):
+                self._check_batch(operation)
+            if isinstance(operation, (op.Add, op.Update, op.Upsert, op.Delete, op.ModifyCollection)):
+                touched.append(operation.address.collection)
+            return answer(operation)
+
+        try:
+            return await self._pool.run(work, writes=True)
+        finally:
+            for collection in touched:
+                self._quick.forget(collection)
 
     def _check_batch(self, operation: op.Add | op.Update | op.Upsert) -> None:
         most, count = self.settings.chroma_server_max_batch_size, len(operation.records)
@@ -188,11 +236,6 @@ class Application:
                 f"Expected a batch of at most {most} records, got {count}. Split the call, or raise "
                 "chroma_server_max_batch_size."
             )
-
-
-def takes_body(route: Route) -> bool:
-    """Return whether the body of a request means something."""
-    return route.operation is not None and codec.EXCHANGES[route.operation].body is not None
 
 
 def _failed(failure: Failure, request: Request, headers: Sequence[Header] = ()) -> Response:

@@ -62,6 +62,11 @@ class Pool:
         """Requests at work or waiting, with those whose caller was told that it takes too long."""
         return self._readers.busy + self._writers.busy
 
+    @property
+    def writing(self) -> int:
+        """Those of them that write."""
+        return self._writers.busy
+
     async def run(self, call: Callable[[], T], *, writes: bool) -> T:
         """Return what `call` returns, called in a thread.
 
@@ -103,8 +108,10 @@ class Pool:
                 failure: BaseException | None = None
                 try:
                     result = job.call()
-                except BaseException as error:  # whatever it is, it is the caller's
+                except Exception as error:
                     failure = error
+                except BaseException as error:  # a future cannot carry it
+                    failure = RuntimeError(f"{type(error).__name__} in a request: {error}")
                 try:
                     job.loop.call_soon_threadsafe(self._done, job, result, failure)
                 except RuntimeError:
@@ -119,6 +126,8 @@ class Pool:
             return
         if failure is None:
             job.result.set_result(result)
+        elif isinstance(failure, StopIteration):
+            job.result.set_exception(RuntimeError("A request ended in StopIteration."))
         else:
             job.result.set_exception(failure)
 

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import socket
+from collections.abc import Callable
 from types import FrameType
 from typing import TextIO
 
@@ -15,7 +16,7 @@ from chromadb._model.names import describe
 from chromadb._server.app import Application
 from chromadb._server.logs import begin_logging
 from chromadb._server.protocol import HttpProtocol
-from chromadb._server.sockets import BACKLOG, listen
+from chromadb._server.sockets import BACKLOG, SPREADS, Place, join, listen, reserve
 from chromadb._server.workers import Workers
 from chromadb._settings import Settings
 from chromadb.errors import InternalError, InvalidArgumentError
@@ -54,11 +55,15 @@ def serve(settings: Settings, *, host: str, port: int, log_path: str | None = No
     banner = _banner(settings, host, sockets, workers)
     try:
         if workers == 1:
-            _run(settings, sockets, log, banner)
+            _run(settings, sockets, log, lambda: _say(banner))
         else:
-            print(banner, flush=True)
-            grace = settings.chroma_server_grace_seconds
-            if not Workers(_work, (settings, sockets, log_path), workers, grace).run():
+            places: list[Place] = []
+            if SPREADS:
+                sockets = reserve(sockets)
+                places = [(each.family, each.getsockname()) for each in sockets]
+            arguments = (settings, places, [] if places else sockets, log_path)
+            processes = Workers(_work, arguments, workers, settings.chroma_server_grace_seconds)
+            if not processes.run(lambda: _say(banner)):
                 raise InternalError("The workers end as soon as they begin. The log says why.")
     finally:
         for each in sockets:
@@ -66,16 +71,16 @@ def serve(settings: Settings, *, host: str, port: int, log_path: str | None = No
 
 
 class _Server(uvicorn.Server):
-    """A server that says where it listens, and that a second signal ends at once."""
+    """A server that says when it listens, and that a second signal ends at once."""
 
-    def __init__(self, config: uvicorn.Config, banner: str | None) -> None:
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], object]) -> None:
         super().__init__(config)
-        self._banner = banner
+        self._listening = listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started and self._banner:
-            print(self._banner, flush=True)
+        if self.started:
+            self._listening()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:
@@ -84,7 +89,7 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _run(settings: Settings, sockets: list[socket.socket], log: TextIO, banner: str | None = None) -> None:
+def _run(settings: Settings, sockets: list[socket.socket], log: TextIO, listening: Callable[[], object]) -> None:
     application = Application(settings, log)
     config = uvicorn.Config(
         application,
@@ -99,7 +104,7 @@ def _run(settings: Settings, sockets: list[socket.socket], log: TextIO, banner: 
         timeout_keep_alive=max(1, round(settings.chroma_server_keepalive_seconds)),
         timeout_graceful_shutdown=max(1, round(settings.chroma_server_grace_seconds)),
     )
-    server = _Server(config, banner)
+    server = _Server(config, listening)
     # What was imported stays; the collector need not look at it again.
     gc.freeze()
     server.run(sockets)
@@ -111,11 +116,21 @@ def _run(settings: Settings, sockets: list[socket.socket], log: TextIO, banner: 
         os._exit(1)
 
 
-def _work(settings: Settings, sockets: list[socket.socket], log_path: str | None) -> None:
-    """Be a worker."""
+def _work(
+    listening: Callable[[], object],
+    settings: Settings,
+    places: list[Place],
+    sockets: list[socket.socket],
+    log_path: str | None,
+) -> None:
+    """Be a worker: on sockets of its own at `places`, or on those that it shares."""
     log = begin_logging(log_path)
     raise_file_limit(settings)
-    _run(settings, sockets, log)
+    _run(settings, sockets or join(places), log, listening)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _check_directory(settings: Settings) -> None:

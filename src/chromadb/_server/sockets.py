@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 from contextlib import suppress
+from typing import Any
 
 from chromadb._model.names import shorten
 from chromadb.errors import InvalidArgumentError
 
 BACKLOG = 2048
+
+Place = tuple[int, Any]
+"""Family and address of a socket."""
+
+SPREADS = sys.platform == "linux"
+"""Whether the system spreads connections over sockets that share a port. Where it does not, processes share a socket,
+and whichever is awake first takes all the connections that wait."""
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
@@ -37,6 +46,22 @@ def listen(host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
+def reserve(sockets: list[socket.socket]) -> list[socket.socket]:
+    """Return sockets in place of these that take no connections but let others share their ports; see `join`."""
+    places = [(each.family, each.getsockname()) for each in sockets]
+    for each in sockets:
+        each.close()
+    return [_bind(family, place, shared=True) for family, place in places]
+
+
+def join(places: list[Place]) -> list[socket.socket]:
+    """Return sockets that listen at places that are reserved, beside those of other processes."""
+    sockets = [_bind(family, place, shared=True) for family, place in places]
+    for each in sockets:
+        each.listen(BACKLOG)
+    return sockets
+
+
 def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, str]]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -49,16 +74,22 @@ def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, str]]:
     return sorted(unique, key=lambda each: each[0] != socket.AF_INET)
 
 
-def _listen(family: socket.AddressFamily, place: tuple[str, int]) -> socket.socket:
+def _listen(family: int, place: Any) -> socket.socket:
+    sock = _bind(family, place)
+    sock.listen(BACKLOG)
+    return sock
+
+
+def _bind(family: int, place: Any, *, shared: bool = False) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             with suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(place)
-        sock.listen(BACKLOG)
-        sock.set_inheritable(True)
     except BaseException:
         sock.close()
         raise

@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Semaphore
 from types import FrameType
 
 logger = logging.getLogger("chromadb.server")
@@ -21,8 +22,9 @@ class Workers:
     """The parent of the worker processes.
 
     Args:
-        target: what a worker does, called with `arguments` in a process of its own; SIGTERM ends it.
-        arguments: what it is called with.
+        target: what a worker does, in a process of its own; SIGTERM ends it. Its first argument is to be called once it
+            listens.
+        arguments: what else it is called with.
         count: how many there are.
         grace: seconds that they have to end.
     """
@@ -33,11 +35,15 @@ class Workers:
         self._arguments = arguments
         self._count = count
         self._grace = grace
+        self._listening = self._context.Semaphore(0)
         self._stop = threading.Event()
         self._processes: list[BaseProcess] = []
 
-    def run(self) -> bool:
+    def run(self, listening: Callable[[], object]) -> bool:
         """Keep the workers alive until a signal comes, then end them; a second signal ends them at once.
+
+        Args:
+            listening: called as soon as all of them listen.
 
         Returns:
             Whether they were stopped by a signal, rather than that they could not start.
@@ -45,8 +51,12 @@ class Workers:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
         self._processes = [self._begin() for _ in range(self._count)]
-        failures = 0
-        while not self._stop.wait(0.2):
+        failures, missing = 0, self._count
+        while not self._stop.wait(0.2 if missing <= 0 else 0.02):
+            while missing > 0 and self._listening.acquire(block=False):
+                missing -= 1
+                if not missing:
+                    listening()
             for place, process in enumerate(self._processes):
                 if process.is_alive():
                     continue
@@ -62,7 +72,9 @@ class Workers:
         return True
 
     def _begin(self) -> BaseProcess:
-        process = self._context.Process(target=_work, args=(self._target, self._arguments), name="chroma-worker")
+        process = self._context.Process(
+            target=_work, args=(self._target, self._listening, self._arguments), name="chroma-worker"
+        )
         process.start()
         return process
 
@@ -83,11 +95,11 @@ class Workers:
         self._stop.set()
 
 
-def _work(target: Callable[..., None], arguments: tuple[object, ...]) -> None:
+def _work(target: Callable[..., None], listening: Semaphore, arguments: tuple[object, ...]) -> None:
     # Ctrl+C reaches every process of a terminal; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    target(*arguments)
+    target(listening.release, *arguments)
 
 
 def _end_with_parent() -> None:

@@ -94,10 +94,12 @@ class HttpRunner:
         """Return the answer to a request, sent again where that is safe and may help."""
         pause = FIRST_PAUSE
         for again in range(self._options.retries, -1, -1):
-            if self._closed:
-                raise ClosedClientError("The client is closed. Make a new one.")
+            self._check_open()
             try:
                 response = self._transport.send(request)
+            except RuntimeError:
+                self._check_open()  # it may have been closed meanwhile
+                raise
             except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
                 if not again or not (is_unsent(error) or (repeatable and is_broken(error))):
                     raise explain(error, self._options, writing=not repeatable) from error
@@ -108,6 +110,10 @@ class HttpRunner:
             self._transport.pause(pause)
             pause *= 2
         raise AssertionError("the last attempt returns or raises")
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedClientError("The client is closed. Make a new one.")
 
     # --- who is there -----------------------------------------------------------------------------
 
@@ -125,9 +131,11 @@ class HttpRunner:
             told = None
         if told is None:
             raise self._who_else(response)
-        version = self._version("/api/v2/version") or "of an unknown version"
-        others = Dialect.V2_OLD if version.startswith("0.") else Dialect.V2
-        dialect = Dialect.EXTENDED if told.extended else others
+        if told.extended:
+            version, dialect = None, Dialect.EXTENDED
+        else:
+            version = self._version("/api/v2/version") or "of an unknown version"
+            dialect = Dialect.V2_OLD if version.startswith("0.") else Dialect.V2
         self._peer = Peer(version, dialect, told.max_batch_size, told.supports_base64_encoding)
         return self._peer
 
@@ -185,9 +193,10 @@ class HttpRunner:
     def _delete(self, operation: op.Delete, peer: Peer) -> int:
         """Delete records by their ids: servers of others count what was asked for, or know no limit."""
         found = self.run(op.Get(operation.address, operation.selection, limit=operation.limit, include=()))
-        if found["ids"]:
-            self._ask(op.Delete(operation.address, Selection(found["ids"])), peer)
-        return len(found["ids"])
+        ids, size = found["ids"], max(1, peer.max_batch_size)
+        for start in range(0, len(ids), size):
+            self._ask(op.Delete(operation.address, Selection(ids[start : start + size])), peer)
+        return len(ids)
 
     def _get_none(self, operation: op.Get, peer: Peer) -> GetResult:
         """Return no record in the form asked for: servers of 0.x take a limit of 0 for none."""

@@ -21,7 +21,6 @@ from chromadb.errors import (
 UNAVAILABLE = (502, 503, 504)
 """Statuses by which a server, or a proxy before it, says: not now."""
 
-
 LONGEST_PAUSE = 5.0
 """Seconds that a server may ask for before a request is sent again; for more, the caller decides."""
 
@@ -64,7 +63,11 @@ def error_of(
             f"The server at {url} redirects to {response.headers.get('location', 'nowhere')}. Give that host and port."
         )
     if _told(response):
-        return decode_error(status, response.content, operation)
+        error = decode_error(status, response.content, operation)
+        request = response.headers.get("x-request-id")
+        if status != 500 or not request:
+            return error
+        return type(error)(f"{error.message()} The log of the server knows it as request {request}.")
     if status in UNAVAILABLE:
         return ServerConnectionError(
             f"The server at {url} is not available: status {status}, {_excerpt(response)}. Try again later."

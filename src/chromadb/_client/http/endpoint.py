@@ -37,9 +37,7 @@ def server_url(host: Any, port: Any, ssl: bool) -> str:
     Raises:
         InvalidArgumentError: no server can be there; or two arguments contradict each other.
     """
-    if not isinstance(host, str):
-        raise InvalidArgumentTypeError(f"Expected host to be a str, got {describe(host)}.")
-    text = host.strip()
+    text = check_host(host).strip()
     is_url = "://" in text
     parts = _split(host, text if is_url else f"{'https' if ssl else 'http'}://{_bracketed(text)}")
     if ssl and parts.scheme == "http":
@@ -69,6 +67,19 @@ def check_api_path(path: str) -> str:
     return checked
 
 
+def check_host(host: Any) -> str:
+    """Return a host, which has to be a text that is not empty.
+
+    Raises:
+        InvalidArgumentError: it is none.
+    """
+    if not isinstance(host, str):
+        raise InvalidArgumentTypeError(f"Expected host to be a str, got {describe(host)}.")
+    if not host.strip():
+        raise _no_host(host)
+    return host
+
+
 def check_port(port: Any) -> int:
     """Return a port, which may be written as a text.
 
@@ -91,6 +102,13 @@ def is_loopback(host: str) -> bool:
         return host.lower() in ("localhost", "localhost.localdomain") or host.lower().endswith(".localhost")
 
 
+def _no_host(host: str) -> InvalidArgumentError:
+    return InvalidArgumentError(
+        f"Expected host to be a name, an IP address or a URL, got {shorten(host)}. "
+        'For example: "localhost", "10.0.0.7", "https://example.com/chroma".'
+    )
+
+
 def _bracketed(text: str) -> str:
     """Put an IPv6 address into the brackets that it has in a URL."""
     address, slash, path = text.partition("/")
@@ -103,10 +121,7 @@ def _split(host: str, url: str) -> SplitResult:
     except ValueError:
         parts = None
     if parts is None or not parts.hostname or any(letter.isspace() for letter in url):
-        raise InvalidArgumentError(
-            f"Expected host to be a name, an IP address or a URL, got {shorten(host)}. "
-            'For example: "localhost", "10.0.0.7", "https://example.com/chroma".'
-        )
+        raise _no_host(host)
     if parts.scheme not in PORTS:
         raise InvalidArgumentError(f"Expected a URL in host to begin with http:// or https://, got {shorten(host)}.")
     if parts.username is not None or parts.password is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -79,14 +80,30 @@ def http_options(settings: Settings) -> HttpOptions:
 
 
 def _proxy(url: str) -> str | None:
-    """Return the proxy that the environment names for a URL; none leads to this machine."""
+    """Return the proxy that the environment names for a URL; none leads to this machine.
+
+    Raises:
+        InvalidArgumentError: it is one of a kind that cannot be used here.
+    """
     parts = urlsplit(url)
     host = parts.hostname or ""
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     if not proxy or is_loopback(host) or proxy_bypass(host):
         return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    url = proxy if "://" in proxy else f"http://{proxy}"
+    scheme = url.partition("://")[0]
+    if scheme not in ("http", "https", "socks5", "socks5h"):
+        raise InvalidArgumentError(
+            f"Expected the proxy that the environment names to be an http://, https:// or socks5:// URL, got "
+            f"{scheme}://. Check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or except the host with NO_PROXY."
+        )
+    if scheme.startswith("socks") and find_spec("socksio") is None:
+        raise InvalidArgumentError(
+            "Expected the package socksio for the SOCKS proxy that the environment names. Install it: "
+            "pip install socksio. Or except the host with NO_PROXY."
+        )
+    return url
 
 
 def _trust(url: str, verify: bool | str | None) -> ssl.SSLContext:

@@ -34,7 +34,8 @@ REPEATABLE = (
 class Peer:
     """A server, as its answers to the first requests describe it."""
 
-    version: str
+    version: str | None
+    """What it says of itself; None for one of this project, which is not asked."""
     dialect: Dialect
     max_batch_size: int
     base64: bool

@@ -1,0 +1,117 @@
+"""Heads of requests: how long they may be, and how long they may take."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from chromadb._server import protocol
+from chromadb._server.protocol import HttpProtocol
+
+
+class Transport(asyncio.Transport):
+    """Keeps what is written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: Any) -> None:
+        self.written += bytes(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return default
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+async def nothing(scope: Any, receive: Any, send: Any) -> None:
+    """Answer that there is nothing to say."""
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def talk(steps: Callable[[HttpProtocol, Transport], Any]) -> Transport:
+    """Make a connection, have `steps` happen on it, and return what became of its transport."""
+
+    async def run() -> Transport:
+        config = uvicorn.Config(nothing, http=HttpProtocol, ws="none", log_config=None)
+        connection = HttpProtocol(config, ServerState(), {}, asyncio.get_running_loop())
+        transport = Transport()
+        connection.connection_made(transport)
+        await steps(connection, transport)
+        connection.connection_lost(None)
+        return transport
+
+    return asyncio.run(run())
+
+
+def status_and_error(transport: Transport) -> tuple[int, dict[str, Any]]:
+    """Return the status and the body of what was answered."""
+    head, _, body = transport.written.partition(b"\r\n\r\n")
+    assert b"connection: close" in head
+    return int(head.split()[1]), json.loads(body)
+
+
+@pytest.fixture
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(protocol, "MAX_HEAD_BYTES", 1000)
+
+
+@pytest.mark.usefixtures("_short")
+def test_a_head_that_trickles_is_given_up() -> None:
+    async def steps(connection: HttpProtocol, transport: Transport) -> None:
+        connection.data_received(b"GET / HTTP/1.1\r\nhost:")
+        await asyncio.sleep(0.2)
+
+    status, error = status_and_error(talk(steps))
+    assert status == 408
+    assert "head of a request within" in error["message"]
+
+
+@pytest.mark.usefixtures("_short")
+def test_a_connection_that_says_nothing_is_closed_without_a_word() -> None:
+    async def steps(connection: HttpProtocol, transport: Transport) -> None:
+        await asyncio.sleep(0.2)
+
+    transport = talk(steps)
+    assert (transport.closed, transport.written) == (True, b"")
+
+
+@pytest.mark.usefixtures("_short")
+def test_a_head_that_is_too_long_is_refused() -> None:
+    async def steps(connection: HttpProtocol, transport: Transport) -> None:
+        connection.data_received(b"GET / HTTP/1.1\r\n")
+        for number in range(30):
+            if not transport.closed:
+                connection.data_received(b"x-%d: " % number + b"y" * 50 + b"\r\n")
+
+    status, error = status_and_error(talk(steps))
+    assert status == 431
+    assert "at most 1000 bytes" in error["message"]
+
+
+@pytest.mark.usefixtures("_short")
+def test_a_head_that_is_complete_has_all_the_time_it_needs_for_its_body() -> None:
+    async def steps(connection: HttpProtocol, transport: Transport) -> None:
+        connection.data_received(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5000\r\n\r\n" + b"z" * 4000)
+        await asyncio.sleep(0.2)
+        assert not transport.closed
+
+    assert b"204" in talk(steps).written
