@@ -38,6 +38,7 @@ from chromadb._storage.local.records import Labels, State
 from chromadb._storage.local.segments import SegmentFolder
 from chromadb._storage.local.select import keys_of, select_ids, select_mask
 from chromadb._storage.local.text.documents import Documents
+from chromadb._storage.local.turns import turn
 
 SEGMENTS, TEXT = "index", "text"
 """Folders for what is derived from the records; both can be deleted at any time."""
@@ -63,6 +64,7 @@ class LocalCollection(ForkAware):
     ) -> None:
         super().__init__()
         self.database = database
+        self._folder = folder
         self._hnsw = hnsw
         self._builder = builder
         self._segments = SegmentFolder(None if folder is None else folder / SEGMENTS)
@@ -203,10 +205,14 @@ class LocalCollection(ForkAware):
         """Seal what is due; return whether there is more to do. Called by the builder."""
         self.building = True
         try:
-            # The text index first: it takes a tenth of the time.
-            with self.database.read() as sql:
-                self._documents.build(sql, stop.is_set)
-            return self._build_segment(stop)
+            with turn(self._folder) as mine:
+                if not mine:
+                    # What the other process builds is found when it is done.
+                    return not stop.is_set()
+                # The text index first: it takes a tenth of the time.
+                with self.database.read() as sql:
+                    self._documents.build(sql, stop.is_set)
+                return self._build_segment(stop)
         finally:
             self.building = False
 
