@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_held: set[int] = set()
+"""Descriptors through which this process has its turns."""
 
 
 @contextmanager
@@ -24,6 +27,7 @@ def turn(folder: Path | None) -> Iterator[bool]:
     except (ImportError, OSError):
         yield True
         return
+    _held.add(descriptor)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -33,10 +37,20 @@ def turn(folder: Path | None) -> Iterator[bool]:
         except OSError:
             yield True
             return
-        try:
-            yield True
-        finally:
-            # Not by closing alone: a forked child may have the descriptor too.
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        yield True
     finally:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        _held.discard(descriptor)
         os.close(descriptor)
+
+
+def _let_go() -> None:
+    """Let a forked child have no part in the turns of its parent, which would not end before the child does."""
+    while _held:
+        with suppress(OSError):
+            os.close(_held.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
