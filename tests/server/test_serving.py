@@ -140,6 +140,22 @@ def test_many_connections_that_are_left_open(server: Any) -> None:
             sock.close()
 
 
+def test_an_idle_connection_is_closed_after_a_while(start_server: Callable[..., Any]) -> None:
+    server = start_server(chroma_server_keepalive_seconds=1)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as sock:
+        sock.sendall(HEARTBEAT)
+        assert b"heartbeat" in sock.recv(65536)
+        assert sock.recv(65536) == b""
+
+
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="needs /proc to see the limit")
+def test_the_limit_of_open_files_is_the_one_asked_for(start_server: Callable[..., Any]) -> None:
+    server = start_server(chroma_server_nofile=512)
+    limits = Path(f"/proc/{server.process.pid}/limits").read_text()
+    (line,) = (line for line in limits.splitlines() if line.startswith("Max open files"))
+    assert line.split()[3] == "512"
+
+
 # --- signals ----------------------------------------------------------------------------------------
 
 

@@ -39,6 +39,7 @@ from chromadb._storage.local.records import Labels, State
 from chromadb._storage.local.segments import SegmentFolder
 from chromadb._storage.local.select import Selector, keys_of, select_ids
 from chromadb._storage.local.text.documents import Documents
+from chromadb._storage.local.turns import turn
 from chromadb._storage.local.vacuum import outdated_segments, vacuum_database
 
 SEGMENTS, TEXT, COLUMNS = "index", "text", "columns"
@@ -68,6 +69,7 @@ class LocalCollection(ForkAware):
     ) -> None:
         super().__init__()
         self.database = database
+        self._folder = folder
         self._hnsw = hnsw
         self._builder = builder
         self._segments = SegmentFolder(None if folder is None else folder / SEGMENTS)
@@ -253,14 +255,18 @@ class LocalCollection(ForkAware):
 
         self.building = True
         try:
-            self._purge(stop)
-            # Columns and the text index first: they take a tenth of the time.
-            with self.database.read() as sql:
-                self._columns.build(sql, lambda: stop.is_set() or vacuumed())
-            with self.database.read() as sql:
-                self._documents.build(sql, lambda: stop.is_set() or vacuumed())
-            self.database.checkpoint()
-            more = self._build_segment(stop, vacuumed)
+            with turn(self._folder) as mine:
+                if not mine:
+                    # What the other process builds is found when it is done.
+                    return not stop.is_set()
+                self._purge(stop)
+                # Columns and the text index first: they take a tenth of the time.
+                with self.database.read() as sql:
+                    self._columns.build(sql, lambda: stop.is_set() or vacuumed())
+                with self.database.read() as sql:
+                    self._documents.build(sql, lambda: stop.is_set() or vacuumed())
+                self.database.checkpoint()
+                more = self._build_segment(stop, vacuumed)
             if vacuumed():
                 # What was built may know what was deleted.
                 self._remove_outdated()

@@ -66,8 +66,12 @@ class Documents:
             stop: asked now and then.
         """
         state = records.read_state(sql)
-        index = self._current(state)
-        if self._folder is None or not _is_due(state, index, 0 if index is None else len(_later(sql, index))):
+        if self._folder is None or not self._is_due(sql, state):
+            return
+        # Another process may have built it meanwhile.
+        with self._lock:
+            self._opened = False
+        if not self._is_due(sql, state):
             return
         folder = self._folder / state.lineage
         # The folder of the collection is not made here: if it is gone, the collection was deleted.
@@ -102,6 +106,10 @@ class Documents:
                 remove_others(folder, None if index is None else index.path)
             else:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _is_due(self, sql: apsw.Connection, state: State) -> bool:
+        index = self._current(state)
+        return _is_due(state, index, 0 if index is None else len(_later(sql, index)))
 
     def close(self) -> None:
         """Close the index."""
