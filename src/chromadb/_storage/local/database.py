@@ -121,7 +121,7 @@ class SqliteDatabase(ForkAware):
     def outside_transactions(self, timeout: float | None) -> Iterator[apsw.Connection]:
         """Give a connection for maintenance, which waits `timeout` seconds for other processes; this process does not
         write meanwhile."""
-        with explained(self.name), self._writing(), self._pool.lend() as connection:
+        with explained(self.name), self._writing(timeout), self._pool.lend() as connection:
             if timeout is not None:
                 connection.set_busy_timeout(int(timeout * 1000))
             try:
@@ -173,16 +173,17 @@ class SqliteDatabase(ForkAware):
             yield
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self, timeout: float | None = None) -> Iterator[None]:
         if self.path is None:
             with self._in_memory.exclusive():
                 yield
             return
         self._check_file()
-        if not self._writer.acquire(timeout=self._busy_timeout):
+        patience = self._busy_timeout if timeout is None else timeout
+        if not self._writer.acquire(timeout=patience):
+            advice = "Write smaller batches, or raise chroma_busy_timeout_seconds." if timeout is None else "Try later."
             raise StorageLockedError(
-                f"Another thread of this process has been writing to {self.name} for {self._busy_timeout:g} seconds. "
-                "Write smaller batches, or raise chroma_busy_timeout_seconds."
+                f"Another thread of this process has been writing to {self.name} for {patience:g} seconds. {advice}"
             )
         try:
             yield
