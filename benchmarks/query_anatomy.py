@@ -41,7 +41,7 @@ STAGES = {
     ],
     "filter": [f"{_COLLECTION}:select_mask"],
     "search: loose vectors": ["chromadb._index.flat:FlatIndex.search"],
-    "search: graph or codes": ["chromadb._index.vectors:candidates"],
+    "search: graph or codes": ["chromadb._index.planner:candidates"],
     "read vectors to rescore": ["chromadb._storage.local.records:read_vectors"],
     "rescore": ["chromadb._index.vectors:exact_distances"],
     "search: the rest": ["chromadb._index.vectors:Vectors.search"],

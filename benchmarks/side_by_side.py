@@ -85,8 +85,9 @@ def run_worker(package: Package, script: str, *arguments: str) -> Measurement:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a worker: only its own packages on the path, no telemetry on the clock."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    """Return the environment of a worker: its own packages on the path, byte code kept, no telemetry on the clock."""
+    dropped = ("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return {**kept, "ANONYMIZED_TELEMETRY": "False"}
 
 

@@ -18,6 +18,7 @@ from pydoc_data.topics import topics
 from typing import Any
 
 import chromadb
+from chromadb.errors import ChromaError
 
 DIRECTORY = "quickstart-data"
 PASSAGE = 900
@@ -89,4 +90,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # Also in a pipe every line is to be seen at once: what follows it may take a while.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    try:
+        main()
+    except ChromaError as error:
+        sys.exit(str(error))

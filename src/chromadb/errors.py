@@ -206,6 +206,10 @@ class StorageFormatError(StorageError, ValueError):
     """The directory was written by something else, or by a newer version."""
 
 
+class StorageReplacedError(StorageError):
+    """The files were removed or replaced while a client had them open."""
+
+
 class StorageCorruptError(StorageError):
     """A file of the record store is damaged."""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import inspect
 import os
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import chromadb
+from chromadb._client import system
 from chromadb.errors import (
     AuthorizationError,
     ChromaError,
@@ -271,6 +273,83 @@ def test_no_file_stays_open_after_a_failed_start(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
         chromadb.PersistentClient(tmp_path / "db", database="nope")
     assert open_files(tmp_path / "db") == []
+
+
+def closed_within(folder: Path, seconds: float = 10.0) -> bool:
+    """Return whether no file below `folder` is open any more, waiting for it for a while."""
+    deadline = time.monotonic() + seconds
+    gc.collect()
+    while open_files(folder) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not open_files(folder)
+
+
+@linux
+def test_clients_that_are_forgotten_give_their_files_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "LINGER", 0.0)
+    folder = tmp_path / "db"
+    client = chromadb.PersistentClient(folder)
+    admin = chromadb.AdminClient(chromadb.Settings(is_persistent=True, persist_directory=str(folder)))
+    collection = client.create_collection("abc", embedding_function=None)
+    (listed,) = client.list_collections()
+    del client
+    collection.add(ids="a", embeddings=[1, 2])
+    assert admin.list_databases()
+    del admin, collection
+    assert not closed_within(folder, 0.2)
+    assert listed.count() == 1  # a collection goes on without its client
+    del listed
+    assert closed_within(folder)
+    assert chromadb.PersistentClient(folder).get_collection("abc").count() == 1
+    assert closed_within(folder)
+
+
+@linux
+def test_a_client_that_is_closed_is_not_counted_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "LINGER", 0.0)
+    with chromadb.PersistentClient(tmp_path / "db") as kept:
+        with chromadb.PersistentClient(tmp_path / "db") as closed:
+            closed.create_collection("abc")
+        del closed
+        gc.collect()
+        time.sleep(0.1)
+        assert kept.list_collections() == ["abc"]
+    assert open_files(tmp_path / "db") == []
+
+
+@linux
+def test_a_place_stays_open_a_while_for_the_next_client(tmp_path: Path) -> None:
+    chromadb.PersistentClient(tmp_path / "db").create_collection("abc")
+    first = system._systems[os.path.realpath(tmp_path / "db")]
+    gc.collect()
+    with chromadb.PersistentClient(tmp_path / "db") as client:
+        assert client._system is first
+
+
+@pytest.mark.parametrize("kept", ["collection", "nothing"])
+def test_a_process_with_forgotten_clients_ends_in_silence(tmp_path: Path, kept: str) -> None:
+    program = f"""
+import chromadb
+collection = chromadb.PersistentClient({str(tmp_path / "db")!r}).create_collection("abc", embedding_function=None)
+collection.add(ids="a", embeddings=[1, 2])
+if {kept!r} == "nothing":
+    del collection
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    with chromadb.PersistentClient(tmp_path / "db") as client:
+        assert client.get_collection("abc").count() == 1
+
+
+def test_what_is_in_memory_outlives_a_forgotten_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "LINGER", 0.0)
+    chromadb.EphemeralClient().create_collection("abc")
+    gc.collect()
+    time.sleep(0.1)
+    with chromadb.EphemeralClient() as client:
+        assert client.list_collections() == ["abc"]
+        while client._system.clients > 1:
+            client._system.leave()
 
 
 def test_an_admin_client_closes_too() -> None:

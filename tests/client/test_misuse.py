@@ -14,7 +14,13 @@ import numpy as np
 import pytest
 
 import chromadb
-from chromadb.errors import EmbeddingFunctionError, InvalidArgumentError, InvalidArgumentTypeError, StorageError
+from chromadb.errors import (
+    EmbeddingFunctionError,
+    InvalidArgumentError,
+    InvalidArgumentTypeError,
+    StorageError,
+    StorageReplacedError,
+)
 
 
 def test_a_directory_removed_under_a_client_is_noticed_by_the_next_call(tmp_path: Path) -> None:
@@ -38,11 +44,25 @@ def test_a_directory_replaced_by_another_process_is_noticed(tmp_path: Path) -> N
     shutil.rmtree(tmp_path / "db")
     script = "import chromadb, sys; chromadb.PersistentClient(sys.argv[1]).create_collection('new')"
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "db")], check=True)
-    with pytest.raises(StorageError, match="Close every client"):
+    with pytest.raises(StorageReplacedError, match="Make a new client"):
         client.list_collections()
-    client.close()
     with chromadb.PersistentClient(tmp_path / "db") as again:
         assert again.list_collections() == ["new"]
+        client.close()
+        assert again.list_collections() == ["new"]
+
+
+def test_a_new_client_begins_anew_where_the_directory_was_removed(tmp_path: Path) -> None:
+    old = chromadb.PersistentClient(tmp_path / "db")
+    kept = old.create_collection("old", embedding_function=None)
+    shutil.rmtree(tmp_path / "db")
+    with chromadb.PersistentClient(tmp_path / "db") as new, chromadb.PersistentClient(tmp_path / "db") as shared:
+        new.create_collection("new", embedding_function=None).add(ids="a", embeddings=[1, 2])
+        assert shared.list_collections() == ["new"]
+        with pytest.raises(StorageReplacedError):
+            kept.count()
+        old.close()
+        assert shared.get_collection("new").count() == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of this kind")
@@ -171,3 +191,63 @@ def test_listed_collections_are_copied_and_pickled_as_names(client: Any) -> None
     client.create_collection("listed", embedding_function=None)
     listed = client.list_collections()
     assert copy.deepcopy(listed) == pickle.loads(pickle.dumps(listed)) == ["listed"]
+
+
+@pytest.mark.parametrize("ids", [(each for each in "ab"), {"a", "b"}, {"a": 1}.keys(), map(str, "ab")], ids=repr)
+def test_ids_that_only_have_to_be_made_a_list(client: Any, ids: Any) -> None:
+    collection = client.create_collection("abc", embedding_function=None)
+    for call in (lambda: collection.add(ids=ids, embeddings=[[1, 2], [3, 4]]), lambda: collection.get(ids=ids)):
+        with pytest.raises(InvalidArgumentTypeError, match=r"ids to be a str or a list of str.* Pass list\(ids\)\."):
+            call()
+    with pytest.raises(InvalidArgumentTypeError, match=r"Pass list\(documents\)\."):
+        collection.add(ids=["a", "b"], embeddings=[[1, 2], [3, 4]], documents=ids)
+    with pytest.raises(InvalidArgumentTypeError, match=r"got 5 \(int\)\.$"):
+        collection.get(ids=5)
+    with pytest.raises(InvalidArgumentTypeError, match=r"\(dict\)\.$"):
+        collection.get(ids={"a": 1})
+
+
+class Column:
+    """What pandas' Series looks like from here."""
+
+    def __iter__(self) -> Any:
+        return iter("ab")
+
+
+def test_columns_of_other_libraries_only_have_to_be_made_a_list(client: Any) -> None:
+    collection = client.create_collection("abc", embedding_function=None)
+    with pytest.raises(InvalidArgumentTypeError, match=r"\(Column\)\. Pass list\(ids\)\."):
+        collection.add(ids=Column(), embeddings=[[1, 2], [3, 4]])
+
+
+class Named(Function):
+    def __init__(self) -> None:
+        pass
+
+    @staticmethod
+    def name() -> str:
+        return "named"
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+    @staticmethod
+    def build_from_config(config: dict[str, Any]) -> Named:
+        return Named()
+
+
+def test_another_embedding_function_names_the_collection_and_both_functions(client: Any) -> None:
+    client.create_collection("letters")
+    message = r"Collection 'letters' was made with the embedding function 'default', but .* 'named'"
+    with pytest.raises(EmbeddingFunctionError, match=message):
+        client.get_collection("letters", embedding_function=Named())
+    with pytest.raises(EmbeddingFunctionError, match=message):
+        client.get_or_create_collection("letters", embedding_function=Named())
+    with pytest.raises(EmbeddingFunctionError, match=message):
+        client.get_collection("letters").modify(configuration={"embedding_function": Named()})
+
+
+def test_a_stored_function_that_is_unknown_here_names_the_collection(client: Any) -> None:
+    client.create_collection("letters", embedding_function=Named())
+    with pytest.raises(EmbeddingFunctionError, match=r"Collection 'letters' was made with .* 'named', which"):
+        client.get_collection("letters").add(ids="a", documents="x")

@@ -583,3 +583,17 @@ def test_reset_deletes_everything_and_restores_the_defaults(backend: Backend) ->
         store.write("add", records(["b"]))
         assert store.count() == 1
     assert backend.check() == []
+
+
+def test_a_vacuum_changes_nothing_that_can_be_seen(
+    backend: Backend, collection: CollectionInfo, store: CollectionStore
+) -> None:
+    store.write("add", records(["a", "b", "c"], documents=["x", "y", "z"], metadatas=[{"k": 1}] * 3))
+    store.delete(Selection(["b"]))
+    before = contents(store)
+    store.vacuum()
+    parts = backend.vacuum(None)
+    assert [part.error for part in parts] == [None] * len(parts)
+    assert contents(store) == before
+    assert backend.check() == []
+    assert backend.list_collections(TENANT, DATABASE, None, 0)[0].id == collection.id

@@ -26,8 +26,8 @@ from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._storage.local import builder, sealing
 from chromadb._storage.local.directory import LocalBackend
+from chromadb._storage.local.sealed import MANIFEST
 from chromadb._storage.local.segments import FILES as DATA_FILES
-from chromadb._storage.local.segments import MANIFEST
 
 Vectors = NDArray[np.float32]
 

@@ -176,14 +176,108 @@ def test_a_change_of_the_catalog_that_fails_changes_nothing(
             changes[change]()
         except StorageError:
             assert fault.disarm()
+            assert change == "create" or change == "rename" or injected is not apsw.FullError
             assert backend.list_collections("default_tenant", "default_database", None, 0) == [info]
             with backend.open(address) as store:
                 assert store.count() == 1
         else:
-            assert not fault.disarm()
+            # A deletion gets by without the space that it does not find.
+            assert not fault.disarm() or (change in ("delete", "reset") and injected is apsw.FullError)
             break
     assert backend.list_collections("default_tenant", "default_database", None, 0) != [info]
     assert backend.check() == []
+    backend.close()
+
+
+DELETIONS: dict[str, Callable[[LocalBackend], Any]] = {
+    "collection": lambda backend: backend.delete_collection("default_tenant", "default_database", "docs"),
+    "database": lambda backend: backend.delete_database("default_database", "default_tenant"),
+    "reset": lambda backend: backend.reset(),
+}
+
+
+class FullDisk:
+    """Nothing can be written until at least one of the files of `folders` is gone."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.files: list[Path] = []
+        self.for_ever = False
+        disk = self
+
+        class FullConnection(apsw.Connection):
+            def execute(self, statement: str, *arguments: Any, **options: Any) -> Any:
+                full = disk.for_ever or (disk.files and all(file.exists() for file in disk.files))
+                if full and statement.startswith(("DELETE", "INSERT", "UPDATE", "COMMIT")):
+                    raise apsw.FullError("injected")
+                return super().execute(statement, *arguments, **options)
+
+        monkeypatch.setattr(database.apsw, "Connection", FullConnection)
+
+
+@pytest.mark.parametrize("what", DELETIONS)
+@pytest.mark.parametrize("opened", [True, False])
+def test_deleting_works_when_no_byte_is_left(
+    monkeypatch: pytest.MonkeyPatch, directory: Path, create: Any, records: Any, what: str, opened: bool
+) -> None:
+    disk = FullDisk(monkeypatch)
+    backend = LocalBackend(directory)
+    address = create(backend)
+    with backend.open(address) as store:
+        store.write("add", records(["a"]))
+    if not opened:
+        backend.close()
+        backend = LocalBackend(directory)
+    disk.files = list(directory.glob("collections/*/records.sqlite3"))
+    with pytest.raises(StorageFullError):
+        create(backend, "more")
+    DELETIONS[what](backend)
+    assert os.listdir(directory / "collections") == []
+    if what == "database":
+        backend.create_database("default_database", "default_tenant")
+    assert backend.list_collections("default_tenant", "default_database", None, 0) == []
+    assert backend.check() == []
+    with backend.open(create(backend)) as store:
+        assert store.count() == 0
+    backend.close()
+
+
+@pytest.mark.parametrize("what", ["collection", "reset"])
+def test_a_deletion_that_finds_no_space_at_all_is_finished_later(
+    monkeypatch: pytest.MonkeyPatch, directory: Path, create: Any, records: Any, what: str
+) -> None:
+    disk = FullDisk(monkeypatch)
+    backend = LocalBackend(directory)
+    for name in ("docs", "other"):
+        with backend.open(create(backend, name)) as store:
+            store.write("add", records(["a"]))
+    disk.for_ever = True
+    with pytest.raises(StorageFullError):
+        DELETIONS[what](backend)
+    kept = 1 if what == "collection" else 0
+    assert len(list(directory.glob("collections/*/records.sqlite3"))) == kept
+    backend.close()
+    backend = LocalBackend(directory)  # opens all the same, on a disk that is full
+    assert backend.count_collections("default_tenant", "default_database") == 2
+    backend.close()
+    disk.for_ever = False
+    backend = LocalBackend(directory)
+    assert backend.count_collections("default_tenant", "default_database") == kept
+    assert len(os.listdir(directory / "collections")) == kept
+    assert backend.check() == []
+    backend.close()
+
+
+def test_a_collection_that_is_read_meanwhile_goes_with_its_last_reader(
+    monkeypatch: pytest.MonkeyPatch, directory: Path, create: Any, records: Any
+) -> None:
+    disk = FullDisk(monkeypatch)
+    backend = LocalBackend(directory)
+    address = create(backend)
+    with backend.open(address) as store:
+        store.write("add", records(["a"]))
+        disk.files = list(directory.glob("collections/*/records.sqlite3"))
+        backend.delete_collection("default_tenant", "default_database", "docs")
+    assert os.listdir(directory / "collections") == []
     backend.close()
 
 

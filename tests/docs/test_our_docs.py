@@ -127,6 +127,16 @@ def test_expectations_that_do_not_hold_are_noticed(tmp_path: Path) -> None:
     assert [run(block, page, {}) for block in python_blocks(page)] == [1]
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_snippets_that_need_an_extra_are_marked(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for block in BLOCK.finditer(text):
+        for name, package in OPTIONAL.items():
+            if block["info"].startswith("python") and name in block["text"]:
+                assert f"pip install 'chromadb[{package.replace('_', '-')}]'" in text[: block.start()]
+                assert "# Without the extra" in block["text"]
+
+
 # --- links ----------------------------------------------------------------------------------------
 
 

@@ -17,8 +17,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import chromadb
+from chromadb._index import columns as index_columns
+from chromadb._model.entities import Address
 from chromadb._model.operations import Check
-from chromadb._storage.local import builder, sealing
+from chromadb._storage.local import builder, columns, sealing, select
+from chromadb._storage.local import records as record_store
 
 PROFILE = settings(
     max_examples=200,
@@ -355,8 +358,31 @@ class PersistentCollectionMachine(CollectionMachine):
     """One collection of a persistent client, which is closed and opened again now and then."""
 
     def connect(self) -> Any:
+        self.patch = getattr(self, "patch", None) or pytest.MonkeyPatch()
+        self.patch.setattr(record_store, "PURGED_AT_ONCE", 1)
+        # Filters look values up, where there are so few records that this finds less than an eighth.
+        self.patch.setattr(index_columns, "INVERT_FROM", 0)
+        self.patch.setattr(index_columns, "INVERT_AFTER", 0)
+        self.patch.setattr(select, "SHARE", 1)
         self.directory = getattr(self, "directory", None) or tempfile.mkdtemp()
         return chromadb.PersistentClient(self.directory)
+
+    @rule()
+    def purge(self) -> None:
+        """Remove the vectors of deleted records, which otherwise stay."""
+        backend = self.client._system.runner.backend
+        address = Address(self.client.tenant, self.client.database, self.collection.id)
+        with backend.open(address) as store, store.database.write() as sql:
+            record_store.purge(sql, 3)
+
+    @rule()
+    def seal_columns(self) -> None:
+        """Metadata comes from sealed columns after the next reopening, and from what was written since."""
+        backend = self.client._system.runner.backend
+        address = Address(self.client.tenant, self.client.database, self.collection.id)
+        with pytest.MonkeyPatch.context() as patch, backend.open(address) as store, store.database.read() as sql:
+            patch.setattr(columns, "SEAL_FROM", 1)
+            store._columns.build(sql, lambda: False)
 
     @rule()
     def reopen(self) -> None:
@@ -366,6 +392,7 @@ class PersistentCollectionMachine(CollectionMachine):
 
     def teardown(self) -> None:
         super().teardown()
+        self.patch.undo()
         shutil.rmtree(self.directory)
 
 
@@ -391,9 +418,9 @@ class SealedCollectionMachine(CollectionMachine):
         ids = [f"many {number}" for number in range(first, first + count)]
         # Whole numbers, so that there are duplicates and zero vectors.
         drawn = np.random.default_rng(seed).integers(-3, 4, size=(count, DIMENSION)).astype(float).tolist()
-        columns = {"embeddings": drawn, "metadatas": [{"k": number % 3} for number in range(count)]}
-        self.collection.upsert(ids=ids, **columns)
-        self.apply(ids, columns, existing=True, new=True)
+        given = {"embeddings": drawn, "metadatas": [{"k": number % 3} for number in range(count)]}
+        self.collection.upsert(ids=ids, **given)
+        self.apply(ids, given, existing=True, new=True)
         if settle:
             self.settle()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -57,6 +58,13 @@ def test_nobody_listens(connect: Connect, free_port: int) -> None:
         ServerConnectionError, match=rf"http://localhost:{free_port}: the connection was refused.*chroma run"
     ):
         connect(port=free_port)
+
+
+def test_the_traceback_is_short(connect: Connect, free_port: int) -> None:
+    with pytest.raises(ServerConnectionError) as caught:
+        connect(port=free_port, settings=ONCE)
+    assert "httpcore" not in "".join(traceback.format_exception(caught.value))
+    assert caught.value.__context__ is not None
 
 
 def test_the_name_of_the_host_is_unknown(connect: Connect) -> None:

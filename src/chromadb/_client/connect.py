@@ -204,7 +204,7 @@ def _system(settings: Settings) -> System:
     if settings.is_persistent:
         given = settings.persist_directory
         path = os.path.abspath(given) if "\0" in given else os.path.realpath(given)
-    return shared_system(path or MEMORY, settings, lambda: _engine(path, settings))
+    return shared_system(path or MEMORY, settings, lambda: _engine(path, settings), on_disk=path is not None)
 
 
 def _http_system(settings: Settings) -> System:

@@ -75,19 +75,23 @@ class CollectionEmbedding:
         given: what the caller passed as `embedding_function`; None for no function at all.
         configuration: of the collection, with what is stored of its function.
         data_loader: loads the data that URIs point to, or None.
+        collection: its name, for messages.
 
     Raises:
         EmbeddingFunctionError: the function given is another one than the stored one; both are named.
         InvalidArgumentTypeError: the data loader cannot be called.
     """
 
-    def __init__(self, given: Any, configuration: Configuration, data_loader: Any = None) -> None:
+    def __init__(
+        self, given: Any, configuration: Configuration, data_loader: Any = None, collection: str | None = None
+    ) -> None:
+        self._collection = collection
         self.data_loader = check_data_loader(data_loader)
         self._given = given
         self._stored = configuration.embedding_function
         self._resolved: Any = None
         if given is not None and given is not DEFAULT_FUNCTION:
-            reason = conflict(self._stored, describe(given))
+            reason = conflict(self._stored, describe(given), collection)
             if reason:
                 raise EmbeddingFunctionError(reason)
 
@@ -103,7 +107,7 @@ class CollectionEmbedding:
         if self._stored is None or self._stored.get("name") == DEFAULT_FUNCTION.name():
             return DEFAULT_FUNCTION
         if self._resolved is None:
-            self._resolved = build(self._stored)
+            self._resolved = build(self._stored, self._collection)
         return self._resolved
 
     @property

@@ -165,8 +165,8 @@ def _json_config(function: object) -> dict[str, Any]:
     return stored
 
 
-def build(description: Mapping[str, Any]) -> EmbeddingFunction[Any]:
-    """Return the function that a collection stores.
+def build(description: Mapping[str, Any], collection: str | None = None) -> EmbeddingFunction[Any]:
+    """Return the function that a collection stores, whose name is for messages.
 
     Only classes that are registered under the stored name are built: what is stored is data, never
     imported nor run.
@@ -176,7 +176,7 @@ def build(description: Mapping[str, Any]) -> EmbeddingFunction[Any]:
     """
     if description.get("type") != "known" or not isinstance(description.get("name"), str):
         raise EmbeddingFunctionError(
-            f"The collection was made with {_stored_label(description)}, which cannot be built again from "
+            f"{_named(collection)} was made with {_stored_label(description)}, which cannot be built again from "
             "what is stored. Pass embedding_function=... when opening the collection."
         )
     name, config = description["name"], description.get("config")
@@ -188,7 +188,7 @@ def build(description: Mapping[str, Any]) -> EmbeddingFunction[Any]:
         )
     if name not in known_embedding_functions:
         raise EmbeddingFunctionError(
-            f"The collection was made with the embedding function '{name}', which is not registered here. "
+            f"{_named(collection)} was made with the embedding function '{name}', which is not registered here. "
             "Pass embedding_function=... when opening the collection, or register its class with "
             "register_embedding_function before."
         )
@@ -205,10 +205,12 @@ def build(description: Mapping[str, Any]) -> EmbeddingFunction[Any]:
     return function
 
 
-def conflict(stored: Mapping[str, Any] | None, given: Mapping[str, Any] | None) -> str | None:
+def conflict(
+    stored: Mapping[str, Any] | None, given: Mapping[str, Any] | None, collection: str | None = None
+) -> str | None:
     """Return why a given function must not be used with a collection, None where it may.
 
-    Both sides are descriptions as :func:`describe` returns them. Configurations may differ (another
+    Both functions are descriptions as :func:`describe` returns them. Configurations may differ (another
     device, another batch size); names may not, unless they stand for the same model. A collection
     that stores no function, or one without a name, takes any.
     """
@@ -218,10 +220,14 @@ def conflict(stored: Mapping[str, Any] | None, given: Mapping[str, Any] | None) 
     if stored_name == given_name or {stored_name, given_name} <= _SAME_VECTORS:
         return None
     return (
-        f"The collection was made with {_stored_label(stored)}, but what was given is {_stored_label(given)}: their "
-        "vectors cannot be compared. Leave embedding_function out to use the stored one, or embed the "
+        f"{_named(collection)} was made with {_stored_label(stored)}, but what was given is {_stored_label(given)}: "
+        "their vectors cannot be compared. Leave embedding_function out to use the stored one, or embed the "
         "documents again into a new collection."
     )
+
+
+def _named(collection: str | None) -> str:
+    return "The collection" if collection is None else f"Collection {collection!r}"
 
 
 def _stored_label(description: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from chromadb._engine import catalog, read, write
 from chromadb._model import operations as op
-from chromadb._model.entities import Finding, UserIdentity
+from chromadb._model.entities import Finding, UserIdentity, Vacuumed
 from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT
 from chromadb._model.operations import Operation, R
 from chromadb._storage.base import Backend
@@ -95,6 +95,10 @@ def _check(engine: Engine, operation: op.Check) -> list[Finding]:
     return engine.backend.check()
 
 
+def _vacuum(engine: Engine, operation: op.Vacuum) -> list[Vacuumed]:
+    return engine.backend.vacuum(operation.timeout, operation.progress)
+
+
 def _reset(engine: Engine, operation: op.Reset) -> bool:
     if not engine.allow_reset:
         raise ResetDisabledError(
@@ -116,6 +120,7 @@ _HANDLERS: dict[type[Operation[Any]], Callable[[Engine, Any], Any]] = {
     op.CheckHealth: _check_health,
     op.GetUserIdentity: _user_identity,
     op.Check: _check,
+    op.Vacuum: _vacuum,
     op.Reset: _reset,
     **{
         kind: _on_backend(function)

@@ -17,6 +17,7 @@ def open_engine(path: str | None, settings: Settings, *, max_batch_size: int = M
         path,
         synchronous=settings.chroma_synchronous,
         busy_timeout=settings.chroma_busy_timeout_seconds,
+        memory_limit=settings.chroma_memory_limit_bytes,
         max_open_collections=settings.chroma_max_open_collections,
     )
     return Engine(backend, allow_reset=settings.allow_reset, max_batch_size=max_batch_size)

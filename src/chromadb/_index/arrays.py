@@ -27,6 +27,11 @@ class GrowingArray(Generic[ScalarT]):
     def __len__(self) -> int:
         return len(self.values)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the memory that it shares with its successors."""
+        return self._buffer.nbytes
+
     def append(self, items: NDArray[ScalarT]) -> GrowingArray[ScalarT]:
         """Return an array with `items` at the end."""
         old, new = len(self.values), len(self.values) + len(items)

@@ -1,4 +1,7 @@
-"""Which vectors a query may return, and what follows from that for each segment."""
+"""Which vectors a query may return, and what follows from that for each segment.
+
+Few of many are kept as numbers, others as a mask; each form is made of the other when it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -7,50 +10,97 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from chromadb._index.cells import Cells
+
 Mask = NDArray[np.bool_]
+Places = NDArray[np.intp]
 
 
-class Allowed:
+class Chosen:
+    """Some of `total` things that are numbered from 0.
+
+    Args:
+        total: how many there are.
+        mask: which of them, shape (total,); or
+        numbers: the numbers of those, each once, in any order.
+    """
+
+    def __init__(self, total: int, *, mask: Mask | None = None, numbers: Places | None = None) -> None:
+        self._total = total
+        self.few = numbers is not None
+        """Whether it was made of numbers."""
+        if numbers is not None:
+            self.__dict__["numbers"] = numbers
+            self.count = len(numbers)
+        elif mask is not None:
+            self.__dict__["mask"] = mask
+            self.count = int(np.count_nonzero(mask))
+
+    def __len__(self) -> int:
+        return self._total
+
+    @cached_property
+    def mask(self) -> Mask:
+        """Which of them, shape (total,)."""
+        mask = np.zeros(self._total, dtype=np.bool_)
+        mask[self.numbers] = True
+        return mask
+
+    @cached_property
+    def numbers(self) -> Places:
+        """Their numbers."""
+        return np.flatnonzero(self.mask)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory, what has been worked out included."""
+        return sum(int(value.nbytes) for value in list(vars(self).values()) if isinstance(value, np.ndarray))
+
+
+class Allowed(Chosen):
     """Which entries of one segment may be returned.
 
     Args:
-        entries: shape (entries of the segment,).
-        cell_of: the cell of each entry.
-        cells: how many cells there are.
+        cells: of the segment.
     """
 
-    def __init__(self, entries: Mask, cell_of: NDArray[np.int32], cells: int) -> None:
-        self.entries = entries
-        self.count = int(np.count_nonzero(entries))
-        self._cell_of = cell_of
+    def __init__(self, cells: Cells, total: int, *, mask: Mask | None = None, numbers: Places | None = None) -> None:
+        super().__init__(total, mask=mask, numbers=numbers)
         self._cells = cells
-
-    def __len__(self) -> int:
-        return len(self.entries)
 
     @property
     def all(self) -> bool:
         """Whether every entry may be returned."""
-        return self.count == len(self.entries)
+        return self.count == len(self)
 
     @cached_property
     def bitmap(self) -> NDArray[np.uint8]:
         """The entries, eight to a byte, the first in the lowest bit."""
-        return np.packbits(self.entries, bitorder="little")
+        return np.packbits(self.mask, bitorder="little")
 
     @cached_property
     def in_cell(self) -> NDArray[np.int64]:
         """How many entries may be returned of each cell."""
-        return np.bincount(self._cell_of[self.entries], minlength=self._cells)
+        chosen = self.numbers if self.few else self.mask
+        return np.bincount(self._cells.cell_of[chosen], minlength=self._cells.count)
 
 
-class Choice:
+class Choice(Chosen):
     """Which places of one snapshot a query may return: those that are alive and pass a filter.
 
     What it works out for a segment is kept, so that the next query with the same filter has it.
     """
 
-    def __init__(self, mask: Mask) -> None:
-        self.mask = mask
-        self.count = int(np.count_nonzero(mask))
+    def __init__(self, total: int, *, mask: Mask | None = None, numbers: Places | None = None) -> None:
+        super().__init__(total, mask=mask, numbers=numbers)
         self.segments: dict[str, Allowed] = {}
+
+    @property
+    def places(self) -> Places:
+        """The places, ascending."""
+        return np.sort(self.numbers) if self.few else self.numbers
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory, what has been worked out for segments included."""
+        return super().nbytes + sum(allowed.nbytes for allowed in list(self.segments.values()))

@@ -52,6 +52,11 @@ class FlatIndex:
     def __len__(self) -> int:
         return (len(self._chunks) - 1) * CHUNK + len(self._chunks[-1].vectors) if self._chunks else 0
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the vectors and what is kept beside them."""
+        return sum(chunk.vectors.nbytes + chunk.norms.nbytes for chunk in self._chunks)
+
     def append(self, vectors: Matrix) -> FlatIndex:
         """Return an index with `vectors` at the end; only the last chunk is copied."""
         if not len(vectors):

@@ -19,12 +19,19 @@ SAMPLE = 40_000
 """Vectors at most from which the range of the codes and the cells are learnt."""
 
 
+BLOCK = 4096
+"""Vectors read at a time."""
+
+ReadVectors = Callable[[Labels], tuple[Labels, Matrix]]
+
+
 class Recipe(NamedTuple):
     """What a graph is built with; a segment with another recipe than its collection's is rebuilt."""
 
     space: str
     max_neighbors: int
     ef_construction: int
+    quantization: str = "auto"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +51,11 @@ class Segment:
     graph: Graph
     cells: Cells
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory; what is mapped from files does not count, for the system takes it back at need."""
+        return self.labels.nbytes + self.skipped.nbytes + self.graph.nbytes + self.cells.nbytes
+
     @classmethod
     def build(
         cls,
@@ -51,7 +63,7 @@ class Segment:
         commit_no: int,
         recipe: Recipe,
         labels: Labels,
-        read: Callable[[Labels], tuple[Labels, Matrix]],
+        read: ReadVectors,
         stop: Callable[[], bool],
     ) -> Segment | None:
         """Return a segment over `labels`, or None if `stop` said so meanwhile or nothing can be sealed.
@@ -68,15 +80,14 @@ class Segment:
         skipped: list[Labels] = []
 
         def blocks() -> Iterator[Matrix]:
-            for start in range(0, len(labels), 4096):
-                present, vectors = read(labels[start : start + 4096])
+            for start in range(0, len(labels), BLOCK):
+                present, vectors = read(labels[start : start + BLOCK])
                 fits = sealable(recipe.space, vectors)
                 sealed.append(present[fits])
                 skipped.append(present[~fits])
                 yield vectors[fits]
 
-        _, sample = read(labels[np.unique(np.linspace(0, len(labels) - 1, min(SAMPLE, len(labels)), dtype=np.intp))])
-        sample = sample[sealable(recipe.space, sample)]
+        sample = _sample(recipe.space, labels, read)
         if not len(sample):
             return None
         partition = CellsBuilder(recipe.space, len(labels), sample)
@@ -90,6 +101,8 @@ class Segment:
             recipe.space,
             sample,
             partitioned(),
+            total=len(labels),
+            quantization=recipe.quantization,
             max_neighbors=recipe.max_neighbors,
             ef_construction=recipe.ef_construction,
             stop=stop,
@@ -97,3 +110,17 @@ class Segment:
         if graph is None or not len(graph):
             return None
         return cls(name, commit_no, recipe, np.concatenate(sealed), np.concatenate(skipped), graph, partition.finish())
+
+
+def _sample(space: str, labels: Labels, read: ReadVectors) -> Matrix:
+    """Return vectors that can be sealed, evenly spread over `labels`; no more than `SAMPLE`."""
+    chosen = labels[np.unique(np.linspace(0, len(labels) - 1, min(SAMPLE, len(labels)), dtype=np.intp))]
+    sample, count = np.empty((0, 0), dtype=np.float32), 0
+    for start in range(0, len(chosen), BLOCK):
+        _, vectors = read(chosen[start : start + BLOCK])
+        vectors = vectors[sealable(space, vectors)]
+        if not sample.size:
+            sample = np.empty((len(chosen), vectors.shape[1]), dtype=np.float32)
+        sample[count : count + len(vectors)] = vectors
+        count += len(vectors)
+    return sample[:count]

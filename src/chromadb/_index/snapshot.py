@@ -63,19 +63,38 @@ class Snapshot:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory, about."""
+        sizes = [self.labels.nbytes, self.alive.nbytes]
+        sizes += [column.nbytes for column in self.columns.values()]
+        sizes += [choice.nbytes for choice in list(self.choices.values())]
+        return sum(sizes) + (0 if self.vectors is None else self.vectors.nbytes)
+
+    def find(self, labels: Labels) -> Places:
+        """Return the place of each label, shape (len(labels),); -1 for a label that has none."""
+        known = self.labels.values
+        if np.array_equal(labels, known[: len(labels)]):
+            return np.arange(len(labels))
+        if not len(known):
+            return np.full(len(labels), -1, dtype=np.intp)
+        places = np.searchsorted(known, labels)
+        places[places == len(known)] = -1
+        return np.where(known[places] == labels, places, -1)
+
     def places_of(self, labels: Labels) -> Places:
         """Return the places of labels that are alive; labels that are not are left out."""
-        places = np.searchsorted(self.labels.values, labels)
-        places = places[places < len(self)] if len(self) else places[:0]
-        # A label that is not there leads to its neighbour.
-        places = places[np.isin(self.labels.values[places], labels)]
+        places = self.find(labels)
+        places = places[places >= 0]
         return np.unique(places[self.alive.values[places]])
 
-    def mask_of(self, labels: Labels) -> Mask:
-        """Return which places hold one of `labels`, alive, shape (len,)."""
-        mask = np.zeros(len(self), dtype=np.bool_)
-        mask[self.places_of(labels)] = True
-        return mask
+    def choose(self, places: Places) -> Choice:
+        """Return a choice of those `places` that are alive."""
+        return Choice(len(self), numbers=places[self.alive.values[places]])
+
+    def choose_by(self, mask: Mask) -> Choice:
+        """Return a choice of those places of `mask` that are alive."""
+        return Choice(len(self), mask=mask & self.alive.values)
 
     def advance(
         self,
@@ -138,16 +157,18 @@ class Snapshot:
             segment: of a commit not later than this one.
             stale: labels that commits after that of the segment changed.
         """
-        if not len(self):
-            return np.full(len(segment.labels), -1, dtype=np.intp)
-        places = np.searchsorted(self.labels.values, segment.labels)
-        places[places == len(self)] = -1
-        valid = (self.labels.values[places] == segment.labels) & self.alive.values[places]
+        places = self.find(segment.labels)
+        # One item more, to which the place -1 leads.
+        valid = np.append(self.alive.values, False)[places]
         return np.where(valid & ~np.isin(segment.labels, stale), places, -1)
 
     def without_vectors(self) -> Snapshot:
         """Return this snapshot without vectors, which are loaded again at the next need."""
         return replace(self, vectors=None)
+
+    def shrunk(self) -> Snapshot:
+        """Return this snapshot without what filters have asked for."""
+        return replace(self, columns={})
 
     def with_columns(self, columns: Mapping[str, Column]) -> Snapshot:
         """Return this snapshot with further columns; the oldest are forgotten where there are too many."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
@@ -37,6 +37,25 @@ class Sealed:
     places: Places
     """The place of each entry; -1 for an entry that is out of date or gone."""
 
+    def entries_at(self, places: Places) -> Places:
+        """Return the entries of places; those that have none are left out."""
+        entries = self._entry_of[places[places < len(self._entry_of)]]
+        return entries[entries >= 0].astype(np.intp)
+
+    @cached_property
+    def _entry_of(self) -> NDArray[np.int32]:
+        """By place: its entry, -1 for none."""
+        entry_of = np.full(int(self.places.max(initial=-1)) + 1, -1, dtype=np.int32)
+        held = np.flatnonzero(self.places >= 0)
+        entry_of[self.places[held]] = held
+        return entry_of
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory of the segment and its places."""
+        entry_of = vars(self).get("_entry_of")
+        return self.segment.nbytes + self.places.nbytes + (0 if entry_of is None else int(entry_of.nbytes))
+
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
@@ -53,6 +72,12 @@ class Vectors:
     def dimension(self) -> int:
         """Of every vector."""
         return self.loose.dimension
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory of the loose vectors, the places and the segments."""
+        own = self.loose.nbytes + self.loose_places.nbytes + self.loose_of.nbytes
+        return own + sum(sealed.nbytes for sealed in self.sealed)
 
     def advance(self, first_place: int, added: Matrix, updated_places: Places, updated: Matrix) -> Vectors:
         """Return the vectors with `added` at the places from `first_place` on, and `updated` at theirs."""
@@ -152,10 +177,14 @@ class Vectors:
     def _allowed(self, sealed: Sealed, choice: Choice) -> Allowed:
         allowed = choice.segments.get(sealed.segment.name)
         if allowed is None:
-            # One item more, which the place -1 leads to.
-            extended = np.append(choice.mask & (self.loose_of.values < 0), False)
-            cells = sealed.segment.cells
-            allowed = Allowed(extended[sealed.places], cells.cell_of, cells.count)
+            cells, total = sealed.segment.cells, len(sealed.places)
+            if choice.few:
+                places = choice.numbers[self.loose_of.values[choice.numbers] < 0]
+                allowed = Allowed(cells, total, numbers=sealed.entries_at(places))
+            else:
+                # One item more, which the place -1 leads to.
+                extended = np.append(choice.mask & (self.loose_of.values < 0), False)
+                allowed = Allowed(cells, total, mask=extended[sealed.places])
             choice.segments[sealed.segment.name] = allowed
         return allowed
 

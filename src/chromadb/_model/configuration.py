@@ -16,6 +16,7 @@ from chromadb._model.names import describe, plain_text, shorten
 from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError
 
 SPACES = ("l2", "ip", "cosine")
+QUANTIZATIONS = ("auto", "binary", "int8", "float16", "float32")
 
 _METADATA_KEYS = {
     "hnsw:space": "space",
@@ -24,6 +25,7 @@ _METADATA_KEYS = {
     "hnsw:search_ef": "ef_search",
     "hnsw:ef_search": "ef_search",
     "hnsw:M": "max_neighbors",
+    "hnsw:quantization": "quantization",
     "hnsw:num_threads": "num_threads",
     "hnsw:batch_size": "batch_size",
     "hnsw:sync_threshold": "sync_threshold",
@@ -31,6 +33,8 @@ _METADATA_KEYS = {
 }
 _ALIASES = {"M": "max_neighbors", "construction_ef": "ef_construction", "search_ef": "ef_search"}
 
+_CHOICES = {"space": SPACES, "quantization": QUANTIZATIONS}
+_SHOWN_IF_SET = ("quantization", "num_threads", "batch_size")
 _RANGES = {
     "ef_construction": (1, 100_000),
     "ef_search": (1, 1_000_000),
@@ -49,6 +53,8 @@ class HnswConfiguration:
     ef_construction: int = 100
     ef_search: int = 100
     max_neighbors: int = 16
+    quantization: str = "auto"
+    """How short the codes are by which the graph compares vectors."""
     num_threads: int = 0
     """Kept for programs that set it; graphs are built and searched by one thread each. 0 stands for not set."""
     batch_size: int = 100
@@ -56,11 +62,11 @@ class HnswConfiguration:
     resize_factor: float = 1.2
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the parameters under their names; those that only matter to other engines if they were set."""
+        """Return the parameters under their names; those that other versions do not know only if they were set."""
         return {
             field.name: getattr(self, field.name)
             for field in fields(self)
-            if field.name not in ("num_threads", "batch_size") or getattr(self, field.name) != field.default
+            if field.name not in _SHOWN_IF_SET or getattr(self, field.name) != field.default
         }
 
 
@@ -205,9 +211,10 @@ def _spann_parameters(spann: Any) -> dict[str, Any]:
 
 
 def _check_parameter(name: str, value: Any, where: str) -> Any:
-    if name == "space":
-        if not isinstance(value, str) or plain_text(value) not in SPACES:
-            raise InvalidArgumentError(f"Expected {where} to be one of {', '.join(SPACES)}; got {describe(value)}.")
+    if name in _CHOICES:
+        if not isinstance(value, str) or plain_text(value) not in _CHOICES[name]:
+            allowed = ", ".join(_CHOICES[name])
+            raise InvalidArgumentError(f"Expected {where} to be one of {allowed}; got {describe(value)}.")
         return plain_text(value)
     if isinstance(value, np.generic):
         value = value.item()

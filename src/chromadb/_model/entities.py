@@ -101,6 +101,24 @@ class IndexingStatus(_Entity):
 
 
 @dataclass(frozen=True)
+class Vacuumed(_Entity):
+    """What a vacuum did to the catalog, or to one collection."""
+
+    where: str
+    """The file or the folder, below the directory of the data."""
+    name: str
+    """Tenant, database and collection, "default_tenant/default_database/docs"; "catalog"."""
+    size_before: int
+    """Bytes of all files."""
+    size_after: int
+    removed: list[str] = field(default_factory=list)
+    """Files that were derived from deleted records, or left over; indexes are made anew when the collection is used."""
+    error: str | None = None
+    """Why it could not be done; None if it could."""
+    _keys = ("where", "name", "size_before", "size_after", "removed", "error")
+
+
+@dataclass(frozen=True)
 class Finding:
     """Something that an audit found to be wrong."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import reprlib
 import uuid
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError, InvalidUUIDError
@@ -106,6 +107,13 @@ def shorten(value: Any, limit: int = 80) -> str:
         # An int with more digits than Python converts to text.
         text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def list_hint(value: Any, what: str) -> str:
+    """Return what to do about something that only has to be made a list, such as a generator or a set; else ""."""
+    if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
+        return ""
+    return f" Pass list({what})."
 
 
 def plain_text(value: str) -> str:

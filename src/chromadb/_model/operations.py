@@ -6,7 +6,7 @@ The type parameter of an operation is the type of its result.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
@@ -14,7 +14,16 @@ from uuid import UUID
 import msgspec
 
 from chromadb._model.configuration import HnswConfiguration
-from chromadb._model.entities import Address, CollectionInfo, Database, Finding, IndexingStatus, Tenant, UserIdentity
+from chromadb._model.entities import (
+    Address,
+    CollectionInfo,
+    Database,
+    Finding,
+    IndexingStatus,
+    Tenant,
+    UserIdentity,
+    Vacuumed,
+)
 from chromadb._model.records import Records
 from chromadb._model.results import GET_DEFAULT, QUERY_DEFAULT
 from chromadb._model.types import GetResult, QueryResult
@@ -85,6 +94,15 @@ class GetUserIdentity(Operation[UserIdentity], frozen=True):
 
 class Check(Operation[list[Finding]], frozen=True):
     """Audit everything that is stored."""
+
+
+class Vacuum(Operation[list[Vacuumed]], frozen=True):
+    """Write everything that is stored anew, without what was deleted."""
+
+    timeout: float | None = None
+    """Seconds to wait, at each file, for others that use it; the setting's for None."""
+    progress: Callable[[str, int, int], None] | None = None
+    """Called before each part with its name, its number from 0 on, and how many there are."""
 
 
 class Reset(Operation[bool], frozen=True):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chromadb._model.metadata import check_metadata, is_list
-from chromadb._model.names import check_text, describe, plain_text, shorten
+from chromadb._model.names import check_text, describe, list_hint, plain_text, shorten
 from chromadb._model.vectors import Matrix, to_matrix, to_rows
 from chromadb.errors import DuplicateIDError, InvalidArgumentError, InvalidArgumentTypeError
 
@@ -87,7 +87,7 @@ def check_records(
             if not is_list(listed):
                 raise InvalidArgumentTypeError(
                     "Expected embeddings to be a vector, a list of vectors or a numpy array, got "
-                    f"{describe(embeddings)}."
+                    f"{describe(embeddings)}.{list_hint(embeddings, 'embeddings')}"
                 )
             _check_length(listed, count, "embeddings")
             vectors, rows = to_rows(listed, count)
@@ -114,7 +114,9 @@ def check_ids(ids: Any, what: str = "ids") -> list[str]:
     """
     listed = [ids] if isinstance(ids, str) else ids
     if not is_list(listed):
-        raise InvalidArgumentTypeError(f"Expected {what} to be a str or a list of str, got {describe(ids)}.")
+        raise InvalidArgumentTypeError(
+            f"Expected {what} to be a str or a list of str, got {describe(ids)}.{list_hint(ids, what)}"
+        )
     if len(listed) == 0:
         raise InvalidArgumentError(f"Expected {what} to be a non-empty list, got {shorten(ids)}.")
     for row, value in enumerate(listed):
@@ -143,7 +145,9 @@ def check_texts(values: Any, count: int, what: str) -> list[str | None] | None:
         return None
     listed = [values] if isinstance(values, str) else values
     if not is_list(listed):
-        raise InvalidArgumentTypeError(f"Expected {what} to be a str or a list of str, got {describe(values)}.")
+        raise InvalidArgumentTypeError(
+            f"Expected {what} to be a str or a list of str, got {describe(values)}.{list_hint(values, what)}"
+        )
     _check_length(listed, count, what)
     for row, value in enumerate(listed):
         if value is None:
@@ -161,7 +165,10 @@ def _check_metadatas(values: Any, count: int, update: bool) -> list[dict[str, An
         return None
     listed = [values] if isinstance(values, Mapping) else values
     if not isinstance(listed, (list, tuple)):
-        raise InvalidArgumentTypeError(f"Expected metadatas to be a dict or a list of dicts, got {describe(values)}.")
+        raise InvalidArgumentTypeError(
+            f"Expected metadatas to be a dict or a list of dicts, got {describe(values)}."
+            f"{list_hint(values, 'metadatas')}"
+        )
     _check_length(listed, count, "metadatas")
     return [check_metadata(value, f"metadatas[{row}]", update=update) for row, value in enumerate(listed)]
 

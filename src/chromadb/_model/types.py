@@ -55,6 +55,7 @@ WhereDocument: TypeAlias = dict[str, Any]
 
 Include: TypeAlias = list[Literal["documents", "embeddings", "metadatas", "distances", "uris", "data"]]
 Space: TypeAlias = Literal["l2", "ip", "cosine"]
+Quantization: TypeAlias = Literal["auto", "binary", "int8", "float16", "float32"]
 
 Embeddable: TypeAlias = Documents | Images
 Loadable: TypeAlias = list[Any]

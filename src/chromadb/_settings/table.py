@@ -43,8 +43,12 @@ class SettingsTable:
         "storage",
         "Collections kept open at once, each with its file handles; the one used least recently is closed.",
     )
-    chroma_memory_limit_bytes: Size = later(
-        0, "storage", "Memory that open collections may take before idle ones are closed; 0: no limit."
+    chroma_memory_limit_bytes: Size = used(
+        0,
+        "storage",
+        "Memory that open collections may take, beside files that are mapped, which the system takes back at need. "
+        "Idle collections are closed, the one used least recently first, and opened again at the next use; 0: no "
+        "limit.",
     )
 
     chroma_api_impl: str = used(

@@ -30,7 +30,15 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from chromadb._model.entities import Address, CollectionInfo, Database, Finding, IndexingStatus, Tenant
+from chromadb._model.entities import (
+    Address,
+    CollectionInfo,
+    Database,
+    Finding,
+    IndexingStatus,
+    Tenant,
+    Vacuumed,
+)
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.types import Metadata
@@ -108,6 +116,14 @@ class CollectionStore(Protocol):
         """Audit everything that can be audited."""
         ...
 
+    def vacuum(self, timeout: float | None = None) -> None:
+        """Write everything anew so that nothing is left of what was deleted; as long as it takes, writers wait.
+
+        Raises:
+            StorageLockedError: others were in the way for `timeout` seconds; None: as long as a writer waits.
+        """
+        ...
+
     def indexing_status(self) -> IndexingStatus:
         """Return how far the index is."""
         ...
@@ -150,6 +166,17 @@ class Backend(Protocol):
 
     def check(self) -> list[Finding]:
         """Audit the catalog and every collection."""
+        ...
+
+    def vacuum(
+        self, timeout: float | None = None, progress: Callable[[str, int, int], None] | None = None
+    ) -> list[Vacuumed]:
+        """Write everything anew so that nothing is left of what was deleted; what fails is named, the rest goes on.
+
+        Args:
+            timeout: seconds to wait, at each part, for others that use it; None: as at writing.
+            progress: called before each part with its name, its number from 0 on, and how many there are.
+        """
         ...
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-from chromadb._model.types import Space
+from chromadb._model.types import Quantization, Space
 
 
 class CreateHNSWConfiguration(TypedDict, total=False):
@@ -14,6 +14,7 @@ class CreateHNSWConfiguration(TypedDict, total=False):
     ef_construction: int
     max_neighbors: int
     ef_search: int
+    quantization: Quantization
     num_threads: int
     batch_size: int
     sync_threshold: int
@@ -26,6 +27,7 @@ class UpdateHNSWConfiguration(TypedDict, total=False):
     ef_search: int
     max_neighbors: int
     ef_construction: int
+    quantization: Quantization
     num_threads: int
     batch_size: int
     sync_threshold: int

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from chromadb._index import columns
 from chromadb._index.columns import Column
 from chromadb._model.match import matches
 from chromadb._model.where import Compare
@@ -39,6 +40,70 @@ def expected(compare: Compare, values: list[Any]) -> list[bool]:
 def test_a_column_matches_what_the_reference_matches(compare: Compare) -> None:
     for values in (VALUES, list(reversed(VALUES)), VALUES[:1], []):
         assert Column(values).matching(compare).tolist() == expected(compare, values)
+
+
+@pytest.fixture
+def inverted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look values up from the first filter on, in columns of any length."""
+    monkeypatch.setattr(columns, "INVERT_FROM", 0)
+    monkeypatch.setattr(columns, "INVERT_AFTER", 0)
+
+
+def looked_up(column: Column, asked: list[Compare]) -> list[int]:
+    places = column.find(asked, len(column))
+    assert places is not None
+    assert len(np.unique(places)) == len(places)
+    return sorted(places.tolist())
+
+
+@pytest.mark.usefixtures("inverted")
+@pytest.mark.parametrize("compare", compares(), ids=repr)
+def test_places_are_looked_up_as_they_are_asked_for(compare: Compare) -> None:
+    values = VALUES * 3
+    column = Column(values)
+    matching = np.flatnonzero(expected(compare, values)).tolist()
+    assert looked_up(column, [compare]) == matching
+    assert column.matching_at([compare], np.arange(len(values))).tolist() == expected(compare, values)
+    if matching:
+        assert column.find([compare], len(matching) - 1) is None
+
+
+@pytest.mark.usefixtures("inverted")
+def test_comparisons_of_one_key_are_looked_up_together() -> None:
+    column = Column(range(1000))
+    between = [Compare("k", "$gte", 500), Compare("k", "$lt", 503), Compare("k", "$ne", 501)]
+    assert looked_up(column, between) == [500, 502]
+    assert column.find(between, 1) is None
+
+
+@pytest.mark.usefixtures("inverted")
+def test_what_was_appended_and_replaced_since_is_looked_up_too() -> None:
+    rng = random.Random(5)
+    values: list[Any] = [rng.randrange(6) for _ in range(200)]
+    column = Column(values)
+    for round in range(40):
+        value = rng.randrange(7)
+        assert looked_up(column, [Compare("k", "$eq", value)]) == [p for p, v in enumerate(values) if v == value]
+        added = [rng.randrange(7) for _ in range(rng.randrange(4))]
+        places = np.array(rng.sample(range(len(values)), rng.randrange(4)), dtype=np.intp)
+        changed = [rng.randrange(7) for _ in places]
+        column, values = column.append(added).replace(places, changed), values + added
+        for place, new in zip(places.tolist(), changed, strict=True):
+            values[place] = new
+        if round == 20:
+            kept = np.arange(0, len(values), 2)
+            column, values = column.keep(kept), values[::2]
+
+
+def test_short_columns_and_first_filters_are_not_inverted(monkeypatch: pytest.MonkeyPatch) -> None:
+    compare = [Compare("k", "$eq", 1)]
+    column = Column([1, 2] * 100)
+    assert [column.find(compare, 1000) for _ in range(3)] == [None] * 3
+    monkeypatch.setattr(columns, "INVERT_FROM", 100)
+    column = Column([1, 2] * 100)
+    assert column.find(compare, 1000) is None
+    assert looked_up(column, compare) == list(range(0, 200, 2))
+    assert looked_up(column.append([1]), compare) == [*range(0, 200, 2), 200]
 
 
 def test_successors_leave_older_columns_as_they_were() -> None:

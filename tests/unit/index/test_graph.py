@@ -31,7 +31,16 @@ def vectors_of(count: int, seed: int = 0, dimension: int = DIMENSION) -> Vectors
 
 
 def built(space: str, vectors: Vectors, stop: Callable[[], bool] = lambda: False) -> Graph | None:
-    return Graph.build(space, vectors, [vectors], max_neighbors=16, ef_construction=100, stop=stop)
+    return Graph.build(
+        space,
+        vectors,
+        [vectors],
+        total=len(vectors),
+        quantization="auto",
+        max_neighbors=16,
+        ef_construction=100,
+        stop=stop,
+    )
 
 
 def bitmap(allowed: Mask) -> NDArray[np.uint8]:

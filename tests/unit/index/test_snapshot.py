@@ -62,8 +62,8 @@ def test_an_advance_leaves_the_older_snapshot_as_it_was() -> None:
 def test_labels_that_are_not_there_have_no_place() -> None:
     snapshot = advance(advance(begin(), added=[2, 4, 6]), deleted=[4, 5, 99])
     assert snapshot.places_of(labels(1, 2, 3, 4, 5, 6, 7)).tolist() == [0, 2]
-    assert snapshot.mask_of(labels(6, 2, 4)).tolist() == [True, False, True]
-    assert snapshot.mask_of(labels()).tolist() == [False] * 3
+    assert snapshot.choose(snapshot.places_of(labels(6, 2, 4))).mask.tolist() == [True, False, True]
+    assert snapshot.choose(snapshot.places_of(labels())).mask.tolist() == [False] * 3
     assert Snapshot().places_of(labels(1)).tolist() == []
 
 

@@ -75,7 +75,7 @@ class State:
 
         mask = self.alive if allowed is None else self.alive & allowed
         ((places, distances),) = self.vectors.search(
-            self.space, query[np.newaxis], n, Choice(mask), fetch, ef_search=100, exact=exact
+            self.space, query[np.newaxis], n, Choice(len(mask), mask=mask), fetch, ef_search=100, exact=exact
         )
         assert len(places) == len(np.unique(places)) == min(n, int(mask.sum()))
         assert mask[places].all()

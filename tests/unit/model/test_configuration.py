@@ -262,3 +262,19 @@ def test_what_was_stored_comes_back() -> None:
 
 def test_zero_threads_are_the_default() -> None:
     assert parse_configuration(None, {"hnsw": {"num_threads": 0}}) == HnswConfiguration()
+
+
+@pytest.mark.parametrize("quantization", ["binary", "int8", "float16", "float32", "auto"])
+def test_quantization_is_set_in_either_place_and_shown_if_it_was_set(quantization: str) -> None:
+    parsed = parse_configuration({"hnsw:quantization": quantization}, None)
+    assert parsed == parse_configuration(None, {"hnsw": {"quantization": quantization}})
+    assert parsed.quantization == quantization
+    assert parsed.to_dict().get("quantization", "auto") == quantization
+    assert ("quantization" in parsed.to_dict()) == (quantization != "auto")
+    assert hnsw_from_dict(parsed.to_dict()) == parsed
+
+
+@pytest.mark.parametrize("value", ["int4", "", 8, None, True])
+def test_an_unknown_quantization_is_refused_with_those_there_are(value: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="one of auto, binary, int8, float16, float32"):
+        parse_configuration({"hnsw:quantization": value}, None)

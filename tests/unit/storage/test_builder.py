@@ -78,8 +78,8 @@ def test_a_build_waits_for_quiet(builder: Builder, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(builder_module, "QUIET", 0.3)
     one = Recorder()
     for _ in range(10):
-        builder.schedule(one)
         last = time.monotonic()
+        builder.schedule(one)
         time.sleep(0.02)
     assert one.built.acquire(timeout=SECONDS)
     assert one.log[0][1] - last >= 0.3

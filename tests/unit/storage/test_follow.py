@@ -111,7 +111,7 @@ def test_vectors_and_columns_are_loaded_when_first_needed_whatever_came_before(
 def test_documents_are_matched_alike_one_by_one_and_by_a_scan(
     open_backend: Any, create: Any, records: Any, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
-    monkeypatch.setattr(select, "FEW", few)
+    monkeypatch.setattr(select, "FEW_DOCUMENTS", few)
     backend = open_backend(None)
     documents = ["Alpha", "alpha", None, "", "100%", "a_b", "nul\0nul", "\0", "😀 grün", "it's", "line\nbreak", "Ä"]
     with backend.open(create(backend)) as store:

@@ -21,6 +21,7 @@ import pytest
 from numpy.typing import NDArray
 
 import chromadb
+from chromadb._index.segment import Recipe
 from chromadb._model.configuration import HnswConfiguration
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
@@ -418,7 +419,15 @@ def recipes(client: Any, collection: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    "change", [{"space": "cosine"}, {"space": "ip"}, {"max_neighbors": 8}, {"ef_construction": 50}, {"ef_search": 20}]
+    "change",
+    [
+        {"space": "cosine"},
+        {"space": "ip"},
+        {"max_neighbors": 8},
+        {"ef_construction": 50},
+        {"ef_search": 20},
+        {"quantization": "float32"},
+    ],
 )
 @pytest.mark.parametrize("reopen", [False, True])
 def test_a_change_of_the_configuration_online(
@@ -451,11 +460,11 @@ def test_a_change_of_the_configuration_online(
         client = chromadb.PersistentClient(tmp_path)
         collection = client.get_collection("docs", embedding_function=None)
         check()
-    expected = (space, change.get("max_neighbors", 16), change.get("ef_construction", 100))
+    recipe = {"space": "l2", "max_neighbors": 16, "ef_construction": 100, **change}
+    recipe.pop("ef_search", None)
+    expected = Recipe(**recipe)
     deadline = time.monotonic() + SECONDS
-    while collection.get_indexing_status().num_unindexed_ops or [*map(tuple, recipes(client, collection))] != [
-        expected
-    ]:
+    while collection.get_indexing_status().num_unindexed_ops or recipes(client, collection) != [expected]:
         check()
         assert time.monotonic() < deadline
     check()
@@ -620,7 +629,7 @@ def test_closing_the_least_recently_used_collection(open_backend: Any, create: A
     for collection in collections:
         collection.check()
         assert sum(collection.sizes()) > 350
-    assert len(backend._open) <= 2
+    assert len(backend._open.leases) <= 2
 
 
 def test_several_collections_are_built_in_turn(open_backend: Any, create: Any, in_background: None) -> None:
@@ -789,3 +798,14 @@ def test_segments_of_two_collections_do_not_meet(open_backend: Any, create: Any)
             each.build()
             each.check()
     assert not {name for _, name, _ in one.segments()} & {name for _, name, _ in other.segments()}
+
+
+def test_a_segment_built_elsewhere_is_used_though_the_status_was_asked_first(open_backend: Any, create: Any) -> None:
+    backend, other = open_backend(), open_backend()
+    here = Collection(backend, create(backend))
+    there = Collection(other, here.address)
+    here.write("add", range(300))
+    assert here.sizes() == []
+    there.build()
+    assert here.status().num_unindexed_ops == 0
+    assert here.sizes() == [300]

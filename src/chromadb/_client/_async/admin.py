@@ -16,7 +16,7 @@ class AsyncAdminClient:
 
     def __init__(self, system: AsyncSystem) -> None:
         self._system = system
-        self._runner: op.AsyncRunner = system.runner
+        self._runner: op.AsyncRunner = system.begin()
 
     @classmethod
     def from_system(cls, system: AsyncSystem) -> AsyncAdminClient:
@@ -88,7 +88,7 @@ class AsyncAdminClient:
     async def close(self) -> None:
         """Give back files and memory, once no other client shares them. Calling it again does nothing."""
         runner, self._runner = self._runner, CLOSED
-        if runner is not CLOSED and self._system.leave():
+        if runner is not CLOSED and self._system.leave(runner):
             await runner.close()
 
     async def __aenter__(self) -> AsyncAdminClient:

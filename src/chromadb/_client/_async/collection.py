@@ -57,7 +57,7 @@ class AsyncCollection:
     ) -> None:
         self._runner = runner
         self._info = info
-        self._embedding = CollectionEmbedding(embedding_function, info.configuration, data_loader)
+        self._embedding = CollectionEmbedding(embedding_function, info.configuration, data_loader, info.name)
 
     # --- what it is -------------------------------------------------------------------------------
 
@@ -355,7 +355,7 @@ class AsyncCollection:
         function = None
         if configuration is not None and configuration.get("embedding_function") is not None:
             function = describe(configuration["embedding_function"])
-            reason = conflict(self._info.configuration.embedding_function, function)
+            reason = conflict(self._info.configuration.embedding_function, function, self._info.name)
             if reason:
                 raise EmbeddingFunctionError(reason)
         parameters = {key: value for key, value in (configuration or {}).items() if key != "embedding_function"}

@@ -17,7 +17,7 @@ class AdminClient:
 
     def __init__(self, system: System) -> None:
         self._system = system
-        self._runner: op.Runner = system.runner
+        self._runner: op.Runner = system.begin()
 
     @classmethod
     def from_system(cls, system: System) -> AdminClient:
@@ -89,7 +89,7 @@ class AdminClient:
     def close(self) -> None:
         """Give back files and memory, once no other client shares them. Calling it again does nothing."""
         runner, self._runner = self._runner, CLOSED
-        if runner is not CLOSED and self._system.leave():
+        if runner is not CLOSED and self._system.leave(runner):
             runner.close()
 
     def __enter__(self) -> AdminClient:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from chromadb._client.embedding import DEFAULT_FUNCTION, check_data_loader
 from chromadb._client.http.identity import settle
 from chromadb._client.system import CLOSED, System, clear_system_cache
 from chromadb._model import operations as op
-from chromadb._model.entities import CollectionInfo, Finding, UserIdentity
+from chromadb._model.entities import CollectionInfo, Finding, UserIdentity, Vacuumed
 from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT, check_collection_id, check_lookup
 from chromadb._model.results import check_count
 from chromadb._model.types import CollectionMetadata, DataLoader, Loadable
@@ -39,7 +39,7 @@ class Client(SharedSystemClient):
 
     def __init__(self, system: System, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE) -> None:
         self._system = system
-        self._runner: op.Runner = system.runner
+        self._runner: op.Runner = system.begin()
         self.tenant = tenant
         self.database = database
 
@@ -121,6 +121,24 @@ class Client(SharedSystemClient):
         """
         return self._runner.run(op.Check())
 
+    def vacuum(
+        self, timeout: float | None = None, progress: Callable[[str, int, int], None] | None = None
+    ) -> list[Vacuumed]:
+        """Write everything that is stored anew, in all tenants, so that nothing is left of what was deleted.
+
+        Takes a few seconds per gigabyte, and room for a copy of the largest collection. Writers wait meanwhile.
+        Indexes that know deleted records are removed and made anew in the background. Data on memory is left as it is.
+
+        Args:
+            timeout: seconds to wait, at each file, for others that use it; None: ``chroma_busy_timeout_seconds``.
+            progress: called before each part with its name, its number from 0 on, and how many there are.
+
+        Returns:
+            What was done to the catalog and to each collection: sizes in bytes before and after, and where it could
+            not be done, why (``error``).
+        """
+        return self._runner.run(op.Vacuum(timeout, progress))
+
     def reset(self) -> bool:
         """Delete everything, in all tenants and databases, for good.
 
@@ -132,7 +150,7 @@ class Client(SharedSystemClient):
     def close(self) -> None:
         """Give back files and memory, once no other client shares them. Calling it again does nothing."""
         runner, self._runner = self._runner, CLOSED
-        if runner is not CLOSED and self._system.leave():
+        if runner is not CLOSED and self._system.leave(runner):
             runner.close()
 
     def __enter__(self) -> Client:

@@ -102,7 +102,8 @@ class HttpRunner:
                 raise
             except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
                 if not again or not (is_unsent(error) or (repeatable and is_broken(error))):
-                    raise explain(error, self._options, writing=not repeatable) from error
+                    # A hundred lines about sockets would hide the message that says what they mean.
+                    raise explain(error, self._options, writing=not repeatable) from None
             else:
                 if not again or not is_unavailable(response, repeatable):
                     return response

@@ -49,8 +49,12 @@ class Peer:
         """Refuse what the server would silently do otherwise than it is asked.
 
         Raises:
-            UnsupportedError: naming the server's version.
+            UnsupportedError: naming the server's version; or what no server does.
         """
+        if isinstance(operation, op.Vacuum):
+            raise UnsupportedError(
+                "vacuum() works on a directory, not over HTTP. Run chroma vacuum --path where the server has its data."
+            )
         if self.own:
             return
         if isinstance(operation, op.Query):

@@ -13,6 +13,7 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from chromadb._storage.local.forking import ForkAware
+from chromadb._storage.local.memory import give_back_memory
 from chromadb.errors import ChromaError
 
 logger = logging.getLogger("chromadb.storage")
@@ -84,6 +85,7 @@ class Builder(ForkAware):
             except Exception:
                 logger.exception("the index was not built")
             del collection
+            give_back_memory()
 
     def _next(self) -> Buildable | None:
         """Wait for a collection that is due; None when it is time to stop."""

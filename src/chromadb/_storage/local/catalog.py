@@ -162,6 +162,11 @@ class Catalog:
             sql.execute("DELETE FROM collections WHERE id = ?", (id,))
         return UUID(id)
 
+    def forget_collection(self, id: UUID) -> None:
+        """Take a collection out of the catalog whose files are gone; nothing happens if it is not there."""
+        with self._database.write() as sql:
+            sql.execute("DELETE FROM collections WHERE id = ?", (str(id),))
+
     def all_databases(self) -> list[tuple[str, str]]:
         """Return tenant and name of every database."""
         with self._database.read() as sql:

@@ -40,7 +40,14 @@ def _tables(sql: apsw.Connection, state: State) -> Iterator[str]:
         "count of records": ("SELECT count(*) FROM records", state.live),
         "count of changes": ("SELECT count(*) FROM changes", state.changes_kept),
         "records without an id": ("SELECT count(*) FROM records WHERE id = ''", 0),
-        "vectors without a record": ("SELECT count(*) FROM vectors WHERE label NOT IN (SELECT label FROM records)", 0),
+        "vectors without a record": (
+            "SELECT count(*) FROM vectors WHERE label NOT IN (SELECT label FROM records) AND label NOT IN unpurged",
+            0,
+        ),
+        "deleted records that are there": (
+            "SELECT count(*) FROM unpurged WHERE label IN (SELECT label FROM records)",
+            0,
+        ),
         "records without a vector": ("SELECT count(*) FROM records WHERE label NOT IN (SELECT label FROM vectors)", 0),
         "labels from next_label on": (f"SELECT count(*) FROM records WHERE label >= {state.next_label}", 0),
         "changes of commits to come": (f"SELECT count(*) FROM changes WHERE commit_no > {state.commit_no}", 0),

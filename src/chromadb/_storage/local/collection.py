@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,17 +31,22 @@ from chromadb._storage.base import Found, WriteMode
 from chromadb._storage.local import records, sealing
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.check import check_records
+from chromadb._storage.local.columns import MetadataColumns
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.follow import follow, load_columns, load_vectors, seal
 from chromadb._storage.local.forking import ForkAware
 from chromadb._storage.local.records import Labels, State
 from chromadb._storage.local.segments import SegmentFolder
-from chromadb._storage.local.select import keys_of, select_ids, select_mask
+from chromadb._storage.local.select import Selector, keys_of, select_ids
 from chromadb._storage.local.text.documents import Documents
 from chromadb._storage.local.turns import turn
+from chromadb._storage.local.vacuum import outdated_segments, vacuum_database
 
-SEGMENTS, TEXT = "index", "text"
+SEGMENTS, TEXT, COLUMNS = "index", "text", "columns"
 """Folders for what is derived from the records; both can be deleted at any time."""
+
+PURGE_BATCH, PURGE_PAUSE = 256, 0.002
+"""Vectors of deleted records removed in one transaction, which takes some 10 ms, and seconds in between."""
 
 FAR = 4096
 """Pages beyond this offset are cut from the labels in memory; nearer ones by SQLite, without loading anything."""
@@ -69,19 +74,25 @@ class LocalCollection(ForkAware):
         self._builder = builder
         self._segments = SegmentFolder(None if folder is None else folder / SEGMENTS)
         self._documents = Documents(None if folder is None else folder / TEXT, lambda: builder.schedule(self))
+        self._columns = MetadataColumns(None if folder is None else folder / COLUMNS, lambda: builder.schedule(self))
         self._snapshot = Snapshot()
+        self._loaded = 0
+        """Which segments the snapshot was loaded with: their version."""
         self._advancing = threading.Lock()
         self.building = False
         """Whether the builder is at work here."""
         self._unbuilt = 0
         """About how many records were written or deleted since the last build."""
+        self._vacuums = 0
+        """How often the collection was vacuumed."""
         self._nothing_to_seal: int | None = None
         """The commit at which a build found that nothing can be sealed."""
 
     @property
     def recipe(self) -> Recipe:
         """What segments are to be built with."""
-        return Recipe(self._hnsw.space, self._hnsw.max_neighbors, self._hnsw.ef_construction)
+        hnsw = self._hnsw
+        return Recipe(hnsw.space, hnsw.max_neighbors, hnsw.ef_construction, hnsw.quantization)
 
     # --- CollectionStore --------------------------------------------------------------------------
 
@@ -98,9 +109,12 @@ class LocalCollection(ForkAware):
                 labels = select_ids(sql, selection.ids, selection.filter)
             else:
                 snapshot, _ = self._advance(sql, selection.filter)
-                labels = snapshot.labels.values[select_mask(sql, snapshot, self._documents, selection.filter)]
+                choice = Selector(sql, snapshot, self._documents).select(selection.filter)
+                labels = snapshot.labels.values[choice.places]
             deleted = records.delete(sql, labels[:limit])
         self._changed(deleted)
+        if deleted > records.PURGED_AT_ONCE:
+            self._builder.schedule(self)
         return deleted
 
     def get(self, selection: Selection, limit: int | None, offset: int, fields: Sequence[str]) -> Found:
@@ -113,7 +127,8 @@ class LocalCollection(ForkAware):
             with self.database.read() as sql:
                 return self._fetch(sql, records.page_labels(sql, limit, offset), fields)
         with self._searching(selection.filter) as (sql, snapshot, _):
-            labels = snapshot.labels.values[select_mask(sql, snapshot, self._documents, selection.filter)][offset:end]
+            choice = Selector(sql, snapshot, self._documents).select(selection.filter)
+            labels = snapshot.labels.values[choice.places[offset:end]]
             return self._fetch(sql, labels, fields)
 
     def query(
@@ -145,10 +160,10 @@ class LocalCollection(ForkAware):
 
     def _choose(self, sql: apsw.Connection, snapshot: Snapshot, selection: Selection) -> Choice:
         if selection.ids is not None:
-            return Choice(snapshot.mask_of(select_ids(sql, selection.ids, selection.filter)))
+            return snapshot.choose(snapshot.places_of(select_ids(sql, selection.ids, selection.filter)))
         choice = snapshot.choices.get(selection.filter)
         if choice is None:
-            choice = Choice(select_mask(sql, snapshot, self._documents, selection.filter))
+            choice = Selector(sql, snapshot, self._documents).select(selection.filter)
             snapshot.keep_choice(selection.filter, choice)
         return choice
 
@@ -163,6 +178,23 @@ class LocalCollection(ForkAware):
     def check(self) -> list[Finding]:
         with self._searching(None) as (sql, snapshot, state):
             return check_records(self.database.name, sql, snapshot, state)
+
+    def vacuum(self, timeout: float | None = None) -> None:
+        """Remove what is derived from records that are no more, and write the file anew; see ``vacuum``."""
+        # First: from here on the builder throws away what it has begun.
+        self._vacuums += 1
+        self._remove_outdated()
+        vacuum_database(self.database, timeout, prepare=records.purge)
+
+    def _remove_outdated(self) -> None:
+        """Remove what is derived from records that are no more."""
+        with self.database.read() as sql:
+            state = records.read_state(sql)
+            outdated = outdated_segments(sql, state, self._current_segments(state))
+            self._documents.remove_outdated(sql)
+            self._columns.remove_outdated(sql)
+        self._segments.remove(outdated)
+        self._segments.sweep()
 
     def indexing_status(self) -> IndexingStatus:
         with self.database.read() as sql:
@@ -191,6 +223,7 @@ class LocalCollection(ForkAware):
         self._snapshot = Snapshot()
         self._segments.close()
         self._documents.close()
+        self._columns.close()
 
     def after_fork(self, *, child: bool) -> None:
         """Begin with a new lock in a child."""
@@ -198,6 +231,18 @@ class LocalCollection(ForkAware):
             self._advancing = threading.Lock()
             self._segments.after_fork()
             self._documents.after_fork()
+            self._columns.after_fork()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that it takes beside files that are mapped, about."""
+        return self.database.nbytes + self._snapshot.nbytes + self._documents.nbytes + self._columns.nbytes
+
+    def shrink(self) -> None:
+        """Let go of what is quickly there again: the pages of connections, and what filters have asked for."""
+        self.database.release()
+        with self._advancing:
+            self._snapshot = self._snapshot.shrunk()
 
     # --- building ---------------------------------------------------------------------------------
 
@@ -206,17 +251,40 @@ class LocalCollection(ForkAware):
         self.building = True
         try:
             with turn(self._folder) as mine:
-                if not mine:
-                    # What the other process builds is found when it is done.
-                    return not stop.is_set()
-                # The text index first: it takes a tenth of the time.
-                with self.database.read() as sql:
-                    self._documents.build(sql, stop.is_set)
-                return self._build_segment(stop)
+                # What another process builds is found when it is done.
+                return self._build(stop) if mine else not stop.is_set()
         finally:
             self.building = False
 
-    def _build_segment(self, stop: threading.Event) -> bool:
+    def _build(self, stop: threading.Event) -> bool:
+        vacuums = self._vacuums
+
+        def vacuumed() -> bool:
+            return vacuums != self._vacuums
+
+        self._purge(stop)
+        # Columns and the text index first: they take a tenth of the time.
+        with self.database.read() as sql:
+            self._columns.build(sql, lambda: stop.is_set() or vacuumed())
+        with self.database.read() as sql:
+            self._documents.build(sql, lambda: stop.is_set() or vacuumed())
+        self.database.checkpoint()
+        more = self._build_segment(stop, vacuumed)
+        if vacuumed():
+            # What was built may know what was deleted.
+            self._remove_outdated()
+        return more or (vacuumed() and not stop.is_set())
+
+    def _purge(self, stop: threading.Event) -> None:
+        """Remove vectors of deleted records, few at a time, so that writers do not wait."""
+        with self.database.read() as sql:
+            more = records.has_unpurged(sql)
+        while more and not stop.wait(PURGE_PAUSE):
+            with self.database.write() as sql:
+                records.purge(sql, PURGE_BATCH)
+                more = records.has_unpurged(sql)
+
+    def _build_segment(self, stop: threading.Event, vacuumed: Callable[[], bool]) -> bool:
         recipe = self.recipe
         with self.database.read() as sql:
             segments = self._current_segments(records.read_state(sql))
@@ -232,7 +300,7 @@ class LocalCollection(ForkAware):
                 return records.read_present_vectors(sql, labels, dimension)
 
         def changed() -> bool:
-            return stop.is_set() or recipe != self.recipe
+            return stop.is_set() or recipe != self.recipe or vacuumed()
 
         if len(plan.labels):
             segment = Segment.build(uuid.uuid4().hex, state.commit_no, recipe, plan.labels, read, changed)
@@ -277,22 +345,25 @@ class LocalCollection(ForkAware):
         """Bring the snapshot to the commit that a transaction sees, which has not read anything yet."""
         with self._advancing:
             state = records.read_state(sql)
-            snapshot = follow(sql, self._snapshot, state)
-            if vectors and (snapshot.vectors is None or self._segments.changed()):
+            snapshot = follow(sql, self._snapshot, state, self._columns)
+            if vectors and (snapshot.vectors is None or self._segments.version() != self._loaded):
                 snapshot = self._load_vectors(sql, snapshot, state)
-            snapshot = load_columns(sql, snapshot, keys_of(filter))
+            snapshot = load_columns(sql, snapshot, state, keys_of(filter), self._columns)
             self._snapshot = snapshot
             return snapshot, state
 
     def _load_vectors(self, sql: apsw.Connection, snapshot: Snapshot, state: State) -> Snapshot:
         if state.dimension is None:
             return snapshot
+        self._loaded = self._segments.version()
         segments = [each for each in self._current_segments(state) if each.recipe.space == self._hnsw.space]
         snapshot = load_vectors(sql, snapshot, state, state.dimension, segments)
         bad = any(each.recipe != self.recipe or each.commit_no > state.commit_no for each in segments)
         due = snapshot.vectors is not None and sealing.is_due(len(snapshot.vectors.loose))
-        if bad or due or self._documents.is_missing(state):
+        if bad or due or records.has_unpurged(sql) or self._documents.is_missing(state):
             self._builder.schedule(self)
+        elif self._columns.current(state) is None:
+            self._columns.want(state)
         return snapshot
 
     # --- fetching ---------------------------------------------------------------------------------

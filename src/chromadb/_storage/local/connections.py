@@ -12,8 +12,9 @@ import apsw
 from chromadb._storage.local.forking import ForkAware
 from chromadb.errors import ClosedClientError
 
-IDLE_CONNECTIONS = 2
-"""Each holds a file handle, and there is a pool for every open collection."""
+IDLE_CONNECTIONS, MOST_IDLE, IDLE_SECONDS = 2, 8, 1.0
+"""Each holds a file handle, and there is a pool for every open collection; so more than two are kept only where they
+were needed at once a second ago: to make one takes as long as a query."""
 
 
 class ConnectionPool(ForkAware):
@@ -30,7 +31,8 @@ class ConnectionPool(ForkAware):
         super().__init__()
         self._connect = connect
         self._keep_at_fork = keep_at_fork
-        self._idle: list[apsw.Connection] = []
+        # The one used last at the end, each with the time when it was given back.
+        self._idle: list[tuple[float, apsw.Connection]] = []
         self._users = 0
         self._forking = False
         self._closed = False
@@ -47,7 +49,7 @@ class ConnectionPool(ForkAware):
             self._free.wait_for(lambda: not self._forking)
             if self._closed:
                 raise ClosedClientError("The client is closed. Make a new one.")
-            connection = self._idle.pop() if self._idle else None
+            connection = self._idle.pop()[1] if self._idle else None
             self._users += 1
         try:
             if connection is None:
@@ -58,23 +60,40 @@ class ConnectionPool(ForkAware):
 
     def _take_back(self, connection: apsw.Connection | None) -> None:
         # Closing can take long, as the last connection of a file writes the log back: not under the lock.
+        dropped = connection
+        now = time.monotonic()
         with self._free:
-            keep = not self._closed and not self._forking and len(self._idle) < IDLE_CONNECTIONS
-            if keep and connection is not None:
-                self._idle.append(connection)
-        if not keep and connection is not None:
-            connection.close()
+            if not self._closed and not self._forking and connection is not None:
+                self._idle.append((now, connection))
+                dropped = None
+                if len(self._idle) > MOST_IDLE or (
+                    len(self._idle) > IDLE_CONNECTIONS and now - self._idle[0][0] > IDLE_SECONDS
+                ):
+                    _, dropped = self._idle.pop(0)
+        if dropped is not None:
+            dropped.close()
         with self._free:
             self._users -= 1
             self._free.notify_all()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the pages that idle connections keep."""
+        with self._free:
+            return sum(_cached(connection) for _, connection in self._idle)
+
+    def release(self) -> None:
+        """Close the idle connections; new ones are made at need."""
+        with self._free:
+            idle, self._idle = self._idle, []
+        for _, connection in idle:
+            connection.close()
 
     def close(self) -> None:
         """Close every connection that is not lent, and those that are when they come back."""
         with self._free:
             self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        self.release()
 
     def before_fork(self, deadline: float) -> None:
         """Lend nothing more, wait for what is lent, close what is idle."""
@@ -83,7 +102,7 @@ class ConnectionPool(ForkAware):
             self._free.wait_for(lambda: not self._users, max(0.0, deadline - time.monotonic()))
             if not self._keep_at_fork:
                 while self._idle:
-                    self._idle.pop().close()
+                    self._idle.pop()[1].close()
 
     def after_fork(self, *, child: bool) -> None:
         """Lend again."""
@@ -93,3 +112,8 @@ class ConnectionPool(ForkAware):
         with self._free:
             self._forking = False
             self._free.notify_all()
+
+
+def _cached(connection: apsw.Connection) -> int:
+    used, _ = connection.status(apsw.SQLITE_DBSTATUS_CACHE_USED)
+    return used

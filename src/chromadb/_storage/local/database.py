@@ -22,7 +22,7 @@ from chromadb._storage.local.connections import ConnectionPool
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.forking import ForkAware
 from chromadb._storage.local.shared_lock import SharedLock
-from chromadb.errors import StorageError, StorageFormatError, StorageLockedError
+from chromadb.errors import StorageFormatError, StorageLockedError, StorageReplacedError
 
 APPLICATION_ID = 0x43484442
 """Marks our SQLite files ("CHDB")."""
@@ -34,6 +34,8 @@ MAX_INTEGER = 2**63 - 1
 """The largest integer of SQLite."""
 
 CACHE_KIB = 8192
+CHECKPOINT_PAGES = 4096
+"""The log is written back once it has so many pages, 64 MB; by the builder before, when there is a quiet moment."""
 
 
 class SqliteDatabase(ForkAware):
@@ -100,6 +102,33 @@ class SqliteDatabase(ForkAware):
                     connection.execute("ROLLBACK")
                 raise
 
+    def checkpoint(self) -> None:
+        """Write back what is in the log, as far as nobody reads it; nobody waits for it."""
+        if self.path is not None:
+            with explained(self.name), self._pool.lend() as connection:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the pages that connections keep."""
+        return self._pool.nbytes
+
+    def release(self) -> None:
+        """Let go of the pages that connections keep."""
+        self._pool.release()
+
+    @contextmanager
+    def outside_transactions(self, timeout: float | None) -> Iterator[apsw.Connection]:
+        """Give a connection for maintenance, which waits `timeout` seconds for other processes; this process does not
+        write meanwhile."""
+        with explained(self.name), self._writing(), self._pool.lend() as connection:
+            if timeout is not None:
+                connection.set_busy_timeout(int(timeout * 1000))
+            try:
+                yield connection
+            finally:
+                connection.set_busy_timeout(int(self._busy_timeout * 1000))
+
     def close(self) -> None:
         """Close every connection that is not in use, and those in use when they are given back."""
         self._pool.close()
@@ -129,10 +158,9 @@ class SqliteDatabase(ForkAware):
         except FileNotFoundError:
             same = False
         if not same:
-            raise StorageError(
-                f"{self.name} was removed or replaced while it was open. Close every client of this directory, "
-                "or call clear_system_cache() of one if the client is out of reach, and make a new one. What is at "
-                "this path now was not changed."
+            raise StorageReplacedError(
+                f"{self.name} was removed or replaced while it was open. Make a new client, which begins with what is "
+                "at this path now, and close this one. Nothing was changed."
             )
 
     @contextmanager
@@ -171,6 +199,7 @@ class SqliteDatabase(ForkAware):
         connection.execute(
             f"PRAGMA page_size={PAGE_SIZE}; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; "
             f"PRAGMA cache_size=-{CACHE_KIB}; PRAGMA synchronous={self._synchronous}; "
+            f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}; "
             # On macOS a sync reaches the disk only so.
             f"PRAGMA fullfsync={'ON' if self._synchronous == 'full' else 'OFF'}; "
             # Overwrites what is deleted: text that a user deleted must not stay readable in the file.

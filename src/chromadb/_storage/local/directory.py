@@ -7,11 +7,10 @@
     <path>/collections/<uuid>/index/, text/       what is derived from them; can be deleted at any time
 
 A folder is made when its collection is first opened, after the catalog has its row; so a folder without a row is left
-over from a collection that was deleted, and is swept away.
-
-Locks: `_lock` guards the table of open collections and is held for opening a file at most. A collection that is in use
-is never closed: it is leased, and the last one to give it back closes it if it was deleted, or the backend closed,
-meanwhile. Only idle ones are evicted.
+over from a collection that was deleted, and is swept away. Where the disk is so full that the catalog cannot be
+written, a deletion goes the other way round: the folder is renamed to <uuid>.deleted, which is the moment of the
+deletion, then emptied, and the row goes with the space that this gives; if the process ends before, when the place is
+opened next.
 """
 
 from __future__ import annotations
@@ -19,35 +18,40 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID
 
-from chromadb._model.entities import Address, CollectionInfo, Finding
+from chromadb._model.entities import Address, CollectionInfo, Finding, Vacuumed
 from chromadb._storage.base import CollectionStore
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.failures import explained
-from chromadb._storage.local.forking import ForkAware
+from chromadb._storage.local.leases import OpenCollections
+from chromadb._storage.local.vacuum import files_of, vacuum_database
 from chromadb.errors import (
     InvalidArgumentError,
     InvalidCollectionException,
     StorageCorruptError,
     StorageError,
     StorageFormatError,
+    StorageFullError,
 )
 
 logger = logging.getLogger("chromadb.storage")
 
+T = TypeVar("T")
+
 CATALOG = "catalog.sqlite3"
 COLLECTIONS = "collections"
 RECORDS = "records.sqlite3"
+DELETED = ".deleted"
+"""Ends the name of a folder whose collection is deleted, though the catalog may have it still."""
+
 HANDLES = 16
 """Of the files that a process may have open, one open collection is allowed for so many: it holds up to six itself."""
 
@@ -55,23 +59,15 @@ PUBLISHED = "chroma.sqlite3"
 """The file by which a directory of the published versions is known."""
 
 
-class _Lease:
-    """A collection that is open, and how many operations use it at the moment."""
-
-    def __init__(self, store: LocalCollection) -> None:
-        self.store = store
-        self.users = 0
-        self.closing = False
-        self.deleted = False
-
-
-class LocalBackend(Catalog, ForkAware):
+class LocalBackend(Catalog):
     """Tenants, databases and collections in a directory; see ``_storage.base.Backend``.
 
     Args:
         path: the directory, made if it is missing; None keeps everything in memory.
         synchronous: see ``SqliteDatabase``.
         busy_timeout: seconds to wait for a writer of another process.
+        memory_limit: bytes of memory that open collections may take, mapped files not counted; the least recently used
+            idle one is closed first. 0: no limit. One collection alone may take more; then it is the only one.
         max_open_collections: how many collections are kept open, as far as the limit of open files allows; the least
             recently used idle one is closed first.
     """
@@ -82,29 +78,34 @@ class LocalBackend(Catalog, ForkAware):
         *,
         synchronous: Literal["full", "normal"] = "full",
         busy_timeout: float = 30.0,
+        memory_limit: int = 0,
         max_open_collections: int = 256,
     ) -> None:
         self.path = None if path is None else Path(path)
         self._synchronous = synchronous
         self._busy_timeout = busy_timeout
-        self._max_open = min(max_open_collections, _handles() // HANDLES)
-        self._open: OrderedDict[UUID, _Lease] = OrderedDict()
-        self._lock = threading.Lock()
+        most = None if self.path is None else min(max_open_collections, _handles() // HANDLES)
+        self._open = OpenCollections(most, memory_limit)
         self._builder = Builder()
         if self.path is not None:
             _prepare(self.path)
-        ForkAware.__init__(self)
-        Catalog.__init__(self, self._open_database(None if self.path is None else self.path / CATALOG, "catalog"))
+        super().__init__(self._open_database(None if self.path is None else self.path / CATALOG, "catalog"))
         self._sweep()
 
     # --- Backend ----------------------------------------------------------------------------------
 
     def delete_database(self, name: str, tenant: str) -> None:
-        for id in self.remove_database(name, tenant):
+        def doomed() -> list[UUID]:
+            return [info.id for info in self.list_collections(tenant, name, None, 0)]
+
+        for id in self._with_room(lambda: self.remove_database(name, tenant), doomed):
             self._discard(id)
 
     def delete_collection(self, tenant: str, database: str, name: str) -> None:
-        self._discard(self.remove_collection(tenant, database, name))
+        def doomed() -> list[UUID]:
+            return [self.get_collection(tenant, database, name).id]
+
+        self._discard(self._with_room(lambda: self.remove_collection(tenant, database, name), doomed))
 
     @contextmanager
     def open(self, address: Address) -> Iterator[CollectionStore]:
@@ -116,7 +117,12 @@ class LocalBackend(Catalog, ForkAware):
                 # Another process deleted it.
                 self._discard(address.collection)
             raise
-        lease, new = self._take(info)
+        try:
+            lease, new = self._open.take(info.id, lambda: self._open_collection(info))
+        except StorageError:
+            # Deleted a moment ago, and its files with it.
+            self.get_collection_by_id(info.tenant, info.database, info.id)
+            raise
         try:
             if new:
                 self._still_there(info)
@@ -129,11 +135,12 @@ class LocalBackend(Catalog, ForkAware):
             self.get_collection_by_id(info.tenant, info.database, info.id)
             raise
         finally:
-            self._give_back(info.id, lease)
+            if self._open.give_back(info.id, lease):
+                self._remove(info.id)
 
     def reset(self) -> None:
         """Delete everything; the default tenant and database are there again."""
-        for id in self.clear():
+        for id in self._with_room(self.clear, self.collection_ids):
             self._discard(id)
 
     def check(self) -> list[Finding]:
@@ -154,15 +161,59 @@ class LocalBackend(Catalog, ForkAware):
         except StorageError as error:
             return [Finding(f"{COLLECTIONS}/{info.id}", error.message())]
 
+    def vacuum(
+        self, timeout: float | None = None, progress: Callable[[str, int, int], None] | None = None
+    ) -> list[Vacuumed]:
+        """Write the catalog and every collection anew; see ``_storage.base.Backend``."""
+        if self.path is None:
+            return []
+        infos = [
+            info
+            for tenant, database in self.all_databases()
+            for info in self.list_collections(tenant, database, None, 0)
+        ]
+        names = [*(f"{info.tenant}/{info.database}/{info.name}" for info in infos), "catalog"]
+        done = []
+        for number, (name, info) in enumerate(zip(names, [*infos, None], strict=True)):
+            if progress is not None:
+                progress(name, number, len(names))
+            vacuumed = self._vacuum_catalog(timeout) if info is None else self._vacuum_collection(name, info, timeout)
+            if vacuumed is not None:
+                done.append(vacuumed)
+        return done
+
+    def _vacuum_catalog(self, timeout: float | None) -> Vacuumed:
+        def files() -> dict[str, int]:
+            assert self.path is not None
+            return {path: size for path, size in files_of(self.path).items() if _part(path) not in known}
+
+        known = {str(id) for id in self.collection_ids()}
+        before, error = files(), None
+        self._sweep()
+        try:
+            vacuum_database(self._database, timeout)
+        except StorageError as failure:
+            error = failure.message()
+        return _vacuumed(CATALOG, "catalog", before, files(), error)
+
+    def _vacuum_collection(self, name: str, info: CollectionInfo, timeout: float | None) -> Vacuumed | None:
+        assert self.path is not None
+        folder, error = self.path / COLLECTIONS / str(info.id), None
+        before = files_of(folder)
+        try:
+            with self.open(info.address) as store:
+                store.vacuum(timeout)
+        except InvalidCollectionException:
+            # Deleted meanwhile.
+            return None
+        except StorageError as failure:
+            error = failure.message()
+        return _vacuumed(f"{COLLECTIONS}/{info.id}", name, before, files_of(folder), error)
+
     def close(self) -> None:
         """Release every file. Calling it again does nothing."""
         self._builder.stop()
-        with self._lock:
-            leases, self._open = self._open, OrderedDict()
-            for lease in leases.values():
-                lease.closing = True
-        for lease in leases.values():
-            lease.store.close()
+        self._open.close()
         self._database.close()
 
     # --- open collections -------------------------------------------------------------------------
@@ -185,48 +236,10 @@ class LocalBackend(Catalog, ForkAware):
             self._discard(info.id)
             raise
 
-    def _take(self, info: CollectionInfo) -> tuple[_Lease, bool]:
-        evicted: list[_Lease] = []
-        with self._lock:
-            lease = self._open.get(info.id)
-            new = lease is None
-            if lease is None:
-                lease = self._open[info.id] = _Lease(self._open_collection(info))
-            self._open.move_to_end(info.id)
-            lease.users += 1
-            if self.path is not None:
-                evicted = self._evict()
-        for each in evicted:
-            each.store.close()
-        return lease, new
-
-    def _give_back(self, id: UUID, lease: _Lease) -> None:
-        with self._lock:
-            lease.users -= 1
-            last = lease.closing and not lease.users
-        if last:
-            lease.store.close()
-            if lease.deleted:
-                self._remove(id)
-
-    def _evict(self) -> list[_Lease]:
-        """Take idle collections off the table until it is within its limit; the caller closes them."""
-        if len(self._open) <= self._max_open:
-            return []
-        idle = [id for id, lease in self._open.items() if not lease.users and not lease.store.building]
-        return [self._open.pop(id) for id in idle[: max(0, len(self._open) - self._max_open)]]
-
     def _discard(self, id: UUID) -> None:
         """Close and remove a collection that the catalog does not know any more."""
-        with self._lock:
-            lease = self._open.pop(id, None)
-            if lease is not None:
-                lease.closing = lease.deleted = True
-                if lease.users:
-                    return
-        if lease is not None:
-            lease.store.close()
-        self._remove(id)
+        if self._open.retire(id):
+            self._remove(id)
 
     def _open_collection(self, info: CollectionInfo) -> LocalCollection:
         file = None
@@ -252,18 +265,31 @@ class LocalBackend(Catalog, ForkAware):
     def _open_database(self, file: Path | None, schema: str) -> SqliteDatabase:
         return SqliteDatabase(None if file is None else str(file), schema, self._synchronous, self._busy_timeout)
 
-    def after_fork(self, *, child: bool) -> None:
-        """Begin with a new lock in a child, where nobody uses anything."""
-        if child:
-            self._lock = threading.Lock()
-            for lease in self._open.values():
-                lease.users = 0
-
     # --- folders ----------------------------------------------------------------------------------
+
+    def _with_room(self, remove: Callable[[], T], doomed: Callable[[], Iterable[UUID]]) -> T:
+        """Take collections out of the catalog; where the disk is too full for it, their files go first."""
+        try:
+            return remove()
+        except StorageFullError:
+            if self.path is None:
+                raise
+            folders = self.path / COLLECTIONS
+            # Renamed together before any is emptied: all of them are deleted, or none.
+            names = [str(id) for id in doomed() if (folders / str(id)).is_dir()]
+            for name in names:
+                self._open.close_idle(UUID(name))
+                with explained(str(folders / name)):
+                    os.rename(folders / name, folders / (name + DELETED))
+            for name in names:
+                self._open.retire(UUID(name))
+                _empty(folders / (name + DELETED))
+            return remove()
 
     def _remove(self, id: UUID) -> None:
         if self.path is not None:
-            shutil.rmtree(self.path / COLLECTIONS / str(id), ignore_errors=True)
+            for name in (str(id), str(id) + DELETED):
+                shutil.rmtree(self.path / COLLECTIONS / name, ignore_errors=True)
 
     def _sweep(self) -> None:
         """Remove the folders of collections that were deleted, where a process ended before it could."""
@@ -273,8 +299,42 @@ class LocalBackend(Catalog, ForkAware):
         folders = [entry.name for entry in os.scandir(self.path / COLLECTIONS)]
         known = {str(id) for id in self.collection_ids()}
         for name in folders:
-            if name not in known and _is_uuid(name):
+            id = name.removesuffix(DELETED)
+            if not _is_uuid(id):
+                continue
+            if id in known and id != name:
+                try:
+                    self.forget_collection(UUID(id))
+                except StorageError as error:
+                    logger.warning("the collection %s is deleted, but not yet out of the catalog: %s", id, error)
+                    continue
+            if id not in known or id != name:
                 shutil.rmtree(self.path / COLLECTIONS / name, ignore_errors=True)
+
+
+def _empty(folder: Path) -> None:
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                os.unlink(entry.path)
+
+
+def _part(path: str) -> str:
+    """Return to which collection a file below the directory belongs, "" if to none."""
+    folder, _, rest = path.partition("/")
+    return rest.partition("/")[0] if folder == COLLECTIONS else ""
+
+
+def _vacuumed(where: str, name: str, before: dict[str, int], after: dict[str, int], error: str | None) -> Vacuumed:
+    def size(files: dict[str, int]) -> int:
+        # What processes share goes with the last of them.
+        return sum(size for path, size in files.items() if not path.endswith("-shm"))
+
+    # SQLite's own files beside a database come and go.
+    removed = [path for path in before if path not in after and not path.endswith(("-wal", "-shm"))]
+    return Vacuumed(where, name, size(before), size(after), removed, error)
 
 
 def _handles() -> int:

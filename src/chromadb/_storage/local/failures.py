@@ -65,7 +65,9 @@ def _no_handles_left() -> OSError | None:
 
 
 def _explain_sqlite(name: str, error: apsw.Error) -> StorageError:
-    if isinstance(error, apsw.FullError):
+    # Of a file that SQLite shares between processes it does not say that the disk is full.
+    shared = isinstance(error, apsw.IOError) and getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHMSIZE
+    if isinstance(error, apsw.FullError) or shared:
         return StorageFullError(f"No space left on the disk of {name}. Free some and try again. Nothing was written.")
     if isinstance(error, (apsw.BusyError, apsw.LockedError)):
         return StorageLockedError(

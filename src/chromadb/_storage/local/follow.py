@@ -16,19 +16,31 @@ from chromadb._index.segment import Segment
 from chromadb._index.snapshot import Snapshot
 from chromadb._index.vectors import Sealed, assemble
 from chromadb._storage.local import records
+from chromadb._storage.local.columns import MetadataColumns, labels_since
 from chromadb._storage.local.records import Labels, State
 
 
-def follow(sql: apsw.Connection, snapshot: Snapshot, state: State) -> Snapshot:
+def follow(sql: apsw.Connection, snapshot: Snapshot, state: State, columns: MetadataColumns | None = None) -> Snapshot:
     """Return the snapshot of the commit that this transaction sees, with what `snapshot` has loaded.
 
     Costs a comparison when nothing was committed, and otherwise what was written since.
+
+    Args:
+        sql: the transaction.
+        snapshot: of an earlier commit.
+        state: of the commit of the transaction.
+        columns: know the labels of a commit; from there it is quicker than from the beginning.
     """
     if snapshot.commit_no == state.commit_no:
         return snapshot
-    if snapshot.commit_no < state.changes_from:
+    if not snapshot.commit_no or snapshot.commit_no < state.changes_from:
         # What happened in between is forgotten: begin anew, vectors and columns at the next need.
-        return _begin(sql, state)
+        sealed = None if columns is None else columns.current(state)
+        if sealed is None:
+            return _begin(state.commit_no, state.next_label, records.list_labels(sql))
+        snapshot = _begin(sealed.commit_no, sealed.manifest.next_label, sealed.labels)
+        if snapshot.commit_no == state.commit_no:
+            return snapshot
     added = records.list_labels(sql, snapshot.next_label)
     touched = records.changed_labels(sql, snapshot.commit_no)
     touched = touched[touched < snapshot.next_label]
@@ -112,7 +124,9 @@ def stale_labels(sql: apsw.Connection, segment: Segment, state: State) -> Labels
     return records.changed_labels(sql, segment.commit_no, vectors=True)
 
 
-def load_columns(sql: apsw.Connection, snapshot: Snapshot, keys: Iterable[str]) -> Snapshot:
+def load_columns(
+    sql: apsw.Connection, snapshot: Snapshot, state: State, keys: Iterable[str], columns: MetadataColumns
+) -> Snapshot:
     """Return `snapshot`, which is that of this transaction, with columns for metadata `keys`."""
     wanted = set(keys)
     missing = [key for key in wanted if key not in snapshot.columns]
@@ -121,24 +135,53 @@ def load_columns(sql: apsw.Connection, snapshot: Snapshot, keys: Iterable[str]) 
     # Those that are there already go behind the others, so that they are not forgotten for the new ones.
     present = {key: snapshot.columns[key] for key in wanted if key in snapshot.columns}
     others = {key: column for key, column in snapshot.columns.items() if key not in wanted}
-    values: dict[str, list[object]] = {key: [None] * len(snapshot) for key in missing}
+    loaded = _sealed_columns(sql, snapshot, state, missing, columns)
+    loaded |= _decoded_columns(sql, snapshot, [key for key in missing if key not in loaded])
+    return replace(snapshot, columns=others).with_columns({**present, **loaded})
+
+
+def _sealed_columns(
+    sql: apsw.Connection, snapshot: Snapshot, state: State, keys: Sequence[str], columns: MetadataColumns
+) -> dict[str, Column]:
+    """Return the columns of those `keys` that have a sealed one, with what was written since."""
+    sealed = columns.current(state)
+    if sealed is None:
+        columns.want(state)
+        return {}
+    stale = labels_since(sql, sealed)
+    columns.want(state, len(stale))
+    places = snapshot.find(sealed.labels)
+    entries = np.flatnonzero(places >= 0)
+    fresh = snapshot.places_of(stale)
+    rows = records.read_columns(sql, snapshot.labels.values[fresh], ["metadata"])
+    metadatas = [records.decode_metadata(text) or {} for (text,) in rows]
+    loaded = {}
+    for key in keys:
+        column = columns.column(sealed, key)
+        if column is not None:
+            values, sealed_codes = column
+            codes = np.zeros(len(snapshot), dtype=np.int32)
+            codes[places[entries]] = sealed_codes[entries]
+            loaded[key] = Column.coded(values, codes).replace(fresh, [metadata.get(key) for metadata in metadatas])
+    return loaded
+
+
+def _decoded_columns(sql: apsw.Connection, snapshot: Snapshot, keys: Sequence[str]) -> dict[str, Column]:
+    """Return columns of what the metadata of every record says."""
+    if not keys:
+        return {}
+    values: dict[str, list[object]] = {key: [None] * len(snapshot) for key in keys}
     labels, texts = _metadata(sql)
     for place, text in zip(np.searchsorted(snapshot.labels.values, labels).tolist(), texts, strict=True):
         metadata = records.decode_metadata(text) or {}
-        for key in missing:
+        for key in keys:
             values[key][place] = metadata.get(key)
-    columns = {key: Column(column) for key, column in values.items()}
-    return replace(snapshot, columns=others).with_columns({**present, **columns})
+    return {key: Column(column) for key, column in values.items()}
 
 
-def _begin(sql: apsw.Connection, state: State) -> Snapshot:
-    labels = records.list_labels(sql)
-    return Snapshot(
-        state.commit_no,
-        state.next_label,
-        GrowingArray(labels),
-        GrowingArray(np.ones(len(labels), dtype=np.bool_)),
-    )
+def _begin(commit_no: int, next_label: int, labels: Labels) -> Snapshot:
+    alive = np.ones(len(labels), dtype=np.bool_)
+    return Snapshot(commit_no, next_label, GrowingArray(labels), GrowingArray(alive))
 
 
 def _without_dead(snapshot: Snapshot) -> Snapshot:

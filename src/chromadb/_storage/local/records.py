@@ -29,6 +29,10 @@ NO_LABELS: Labels = np.empty(0, dtype=np.int64)
 BATCH = 4096
 """Rows fetched at a time."""
 
+PURGED_AT_ONCE = 1_000
+"""Records of which a deletion removes the vectors, too; of more they are removed in the background. A tenth of 100,000
+records lie on two thirds of the pages: without the vectors the deletion takes 100 ms instead of 280."""
+
 CHANGES_KEPT = 10_000
 """How many changes are kept at least, for indexes that follow; beyond it, as many as there are records."""
 
@@ -132,10 +136,28 @@ def delete(sql: apsw.Connection, labels: Labels) -> int:
     bound = (apsw.carray(labels),)
     sql.execute("DELETE FROM records WHERE label IN carray(?)", bound)
     deleted = sql.changes()
-    sql.execute("DELETE FROM vectors WHERE label IN carray(?)", bound)
+    if len(labels) <= PURGED_AT_ONCE:
+        sql.execute("DELETE FROM vectors WHERE label IN carray(?)", bound)
+    else:
+        sql.execute("INSERT INTO unpurged SELECT value FROM carray(?)", bound)
     _log_changes(sql, state, [(label, True) for label in labels.tolist()])
     _advance(sql, state, live=-deleted, dimension=state.dimension)
     return deleted
+
+
+def has_unpurged(sql: apsw.Connection) -> bool:
+    """Return whether vectors of deleted records are still there."""
+    return bool(sql.execute("SELECT EXISTS (SELECT 1 FROM unpurged)").get)
+
+
+def purge(sql: apsw.Connection, most: int | None = None) -> None:
+    """Remove vectors of deleted records, `most` of them, by ascending label: so pages are shared."""
+    limit = MAX_INTEGER if most is None else most
+    labels = labels_of(label for (label,) in sql.execute("SELECT label FROM unpurged ORDER BY label LIMIT ?", (limit,)))
+    if len(labels):
+        bound = (apsw.carray(labels),)
+        sql.execute("DELETE FROM vectors WHERE label IN carray(?)", bound)
+        sql.execute("DELETE FROM unpurged WHERE label IN carray(?)", bound)
 
 
 def _insert(sql: apsw.Connection, records: Records, rows: list[int], label: int) -> None:
@@ -319,7 +341,11 @@ def read_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> Matrix
 def read_present_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> tuple[Labels, Matrix]:
     """Return those of `labels` that still exist, ascending, and their vectors."""
     rows: list[Any] = list(
-        each(sql, "SELECT label, vector FROM vectors WHERE label IN carray(?) ORDER BY label", labels)
+        each(
+            sql,
+            "SELECT label, vector FROM vectors WHERE label IN carray(?) AND label NOT IN unpurged ORDER BY label",
+            labels,
+        )
     )
     matrix = np.empty((len(rows), dimension), dtype=np.float32)
     _fill(sql, matrix, rows)
@@ -328,7 +354,7 @@ def read_present_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -
 
 def scan_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> Iterator[Matrix]:
     """Yield the vectors of all records in order, `BATCH` at a time; `labels` are all labels, ascending."""
-    cursor = sql.execute("SELECT label, vector FROM vectors ORDER BY label")
+    cursor = sql.execute("SELECT label, vector FROM vectors WHERE label NOT IN unpurged ORDER BY label")
     for start in range(0, len(labels), BATCH):
         part = labels[start : start + BATCH]
         rows: list[Any] = list(islice(cursor, len(part)))

@@ -2,14 +2,13 @@
 
 ::
 
-    <collection>/index/<name>/manifest    checksum of the rest; then format, commit, recipe, lineage, files as JSON
+    <collection>/index/<name>/manifest    see ``sealed``; with recipe and dimension
                               labels.npy  the label of each entry
                               skipped.npy labels that cannot be sealed
                               graph.faiss
                               cells.faiss
 
-A segment is written under a name that begins with a dot, synced, and renamed when it is whole; it is never changed.
-What is damaged, of another format, or of another record store is passed over: everything can be made anew.
+Every file is verified when the segment is opened.
 
 Locks: `_lock` guards the table of open segments, and is held while new ones are opened.
 """
@@ -19,52 +18,29 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-import time
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
-import xxhash
 
 from chromadb._index.cells import Cells
 from chromadb._index.graph import Graph
 from chromadb._index.segment import Recipe, Segment
-from chromadb._storage.local.failures import explained
+from chromadb._storage.local import sealed
+from chromadb._storage.local.sealed import MANIFEST, RuinedError
 from chromadb.errors import ChromaError
 
 FORMAT = 1
-MANIFEST = "manifest"
 LABELS, SKIPPED, GRAPH, CELLS = "labels.npy", "skipped.npy", "graph.faiss", "cells.faiss"
 FILES = (LABELS, SKIPPED, GRAPH, CELLS)
 
-ABANDONED = 24 * 3600.0
-"""Seconds after which an unfinished segment is nobody's any more, where its process cannot be asked for."""
 
-
-class FileEntry(msgspec.Struct):
-    """Size in bytes and XXH3 checksum of a file."""
-
-    size: int
-    xxh3: str
-
-
-class Format(msgspec.Struct):
-    """What the manifest of every format has."""
-
-    format: int
-
-
-class Manifest(msgspec.Struct):
+class Manifest(sealed.Manifest):
     """What a segment says of itself."""
 
-    format: int
-    lineage: str
-    commit_no: int
     dimension: int
     recipe: Recipe
-    files: dict[str, FileEntry]
 
 
 class SegmentFolder:
@@ -77,14 +53,14 @@ class SegmentFolder:
         self._seen = 0
         self._lock = threading.Lock()
 
-    def changed(self) -> bool:
-        """Return whether segments came or went since the last look, through another process too."""
-        return self._modified() != self._seen
+    def version(self) -> int:
+        """Return a number that changes when segments come or go, through another process too."""
+        return self._modified()
 
     def segments(self, lineage: str, dimension: int) -> list[Segment]:
         """Return the segments that are whole and were made of this record store."""
         with self._lock:
-            if self._folder is not None and self.changed():
+            if self._folder is not None and self._modified() != self._seen:
                 self._look(self._folder, lineage, dimension)
             return list(self._open.values())
 
@@ -95,8 +71,7 @@ class SegmentFolder:
             StorageError: it could not be written.
         """
         if self._folder is not None:
-            with explained(str(self._folder)):
-                segment = _write(self._folder, segment, lineage)
+            segment = _write(self._folder, segment, lineage)
         with self._lock:
             self._open[segment.name] = segment
         return segment
@@ -118,9 +93,7 @@ class SegmentFolder:
             return
         for name in refused:
             shutil.rmtree(self._folder / name, ignore_errors=True)
-        for entry in os.scandir(self._folder):
-            if entry.name.startswith(".") and _is_abandoned(entry):
-                shutil.rmtree(entry.path, ignore_errors=True)
+        sealed.sweep(self._folder)
 
     def entries(self) -> int:
         """Return how many entries the open segments have, out of date ones included."""
@@ -144,7 +117,7 @@ class SegmentFolder:
                 continue
             try:
                 segment = self._open.get(name) or _read(folder / name, lineage, dimension)
-            except _RuinedError:
+            except RuinedError:
                 self._refused.add(name)
                 continue
             if segment is not None:
@@ -160,27 +133,19 @@ class SegmentFolder:
             return 0
 
 
-class _RuinedError(Exception):
-    """A segment of this format that nobody can use any more."""
-
-
 def _read(folder: Path, lineage: str, dimension: int) -> Segment | None:
     """Return the segment in a folder, None if it is not for this version to judge.
 
     Raises:
-        _RuinedError: it is damaged, or of another record store.
+        RuinedError: it is damaged, or of another record store.
     """
     try:
-        checksum, _, text = (folder / MANIFEST).read_bytes().partition(b"\n")
-        if checksum != xxhash.xxh3_64_hexdigest(text).encode():
-            raise _RuinedError
-        if msgspec.json.decode(text, type=Format).format != FORMAT:
+        manifest = sealed.read_manifest(folder, Manifest, FORMAT, lineage)
+        if manifest is None:
             return None
-        manifest = msgspec.json.decode(text, type=Manifest)
-        if (manifest.lineage, manifest.dimension) != (lineage, dimension):
-            raise _RuinedError
-        if any(_entry(folder / name) != manifest.files[name] for name in FILES):
-            raise _RuinedError
+        if manifest.dimension != dimension:
+            raise RuinedError
+        sealed.verify(folder, manifest, *FILES)
         space = manifest.recipe.space
         segment = Segment(
             folder.name,
@@ -191,77 +156,31 @@ def _read(folder: Path, lineage: str, dimension: int) -> Segment | None:
             Graph.open(str(folder / GRAPH), space),
             Cells.open(str(folder / CELLS), space),
         )
-    except (ValueError, KeyError, msgspec.MsgspecError, ChromaError):
-        raise _RuinedError from None
+    except (ValueError, ChromaError):
+        raise RuinedError from None
     except OSError as error:
         # A manifest with files missing is ruined; a folder without one is somebody else's, or cannot be read now.
         if isinstance(error, FileNotFoundError) and (folder / MANIFEST).exists():
-            raise _RuinedError from None
+            raise RuinedError from None
         return None
     if not len(segment.labels) == len(segment.graph) == len(segment.cells):
-        raise _RuinedError
+        raise RuinedError
     return segment
 
 
 def _write(folder: Path, segment: Segment, lineage: str) -> Segment:
-    # The folder of the collection is not made here: if it is gone, the collection was deleted.
-    folder.mkdir(exist_ok=True)
-    unfinished, finished = folder / f".{os.getpid()}-{segment.name}", folder / segment.name
-    unfinished.mkdir()
-    try:
-        np.save(unfinished / LABELS, segment.labels)
-        np.save(unfinished / SKIPPED, segment.skipped)
-        segment.graph.save(str(unfinished / GRAPH))
-        segment.cells.save(str(unfinished / CELLS))
-        manifest = Manifest(
-            FORMAT,
-            lineage,
-            segment.commit_no,
-            segment.graph.dimension,
-            segment.recipe,
-            {name: _entry(unfinished / name) for name in FILES},
-        )
-        text = msgspec.json.encode(manifest)
-        (unfinished / MANIFEST).write_bytes(xxhash.xxh3_64_hexdigest(text).encode() + b"\n" + text)
-        for name in (*FILES, MANIFEST, "."):
-            _sync(unfinished / name)
-        os.rename(unfinished, finished)
-        _sync(folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
+    finished, _ = sealed.write(
+        folder,
+        segment.name,
+        {
+            LABELS: lambda path: np.save(path, segment.labels),
+            SKIPPED: lambda path: np.save(path, segment.skipped),
+            GRAPH: lambda path: segment.graph.save(str(path)),
+            CELLS: lambda path: segment.cells.save(str(path)),
+        },
+        lambda files: Manifest(FORMAT, lineage, segment.commit_no, files, segment.graph.dimension, segment.recipe),
+    )
     # From here on the pages of the file serve, and those of the build are given back.
-    return replace(segment, graph=Graph.open(str(finished / GRAPH), segment.recipe.space))
-
-
-def _entry(path: Path) -> FileEntry:
-    digest = xxhash.xxh3_64()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-        return FileEntry(file.tell(), digest.hexdigest())
-
-
-def _is_abandoned(entry: os.DirEntry[str]) -> bool:
-    process = entry.name[1:].partition("-")[0]
-    if os.name == "posix" and process.isdigit():
-        try:
-            os.kill(int(process), 0)
-        except ProcessLookupError:
-            return True
-        except OSError:
-            pass
-    return time.time() - entry.stat().st_mtime > ABANDONED
-
-
-def _sync(path: Path) -> None:
-    if os.name == "nt":
-        if path.is_dir():
-            return
-        descriptor = os.open(path, os.O_RDWR)
-    else:
-        descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    space = segment.recipe.space
+    graph, cells = Graph.open(str(finished / GRAPH), space), Cells.open(str(finished / CELLS), space)
+    return replace(segment, graph=graph, cells=cells)

@@ -20,6 +20,7 @@ from chromadb._model.match import document_test
 from chromadb._model.where import MatchDocument
 from chromadb._storage.local import records
 from chromadb._storage.local.records import Labels, State
+from chromadb._storage.local.text.file import remove_others
 from chromadb._storage.local.text.index import TextIndex
 
 INDEX_FROM = 5_000
@@ -88,6 +89,27 @@ class Documents:
     def _is_due(self, sql: apsw.Connection, state: State) -> bool:
         index = self._current(state)
         return _is_due(state, index, 0 if index is None else len(_later(sql, index)))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory of the open index."""
+        index = self._index
+        return 0 if index is None else index.nbytes
+
+    def remove_outdated(self, sql: apsw.Connection) -> None:
+        """Remove indexes of documents that were changed or deleted since, and those that nobody can use."""
+        if self._folder is None or not self._folder.is_dir():
+            return
+        state = records.read_state(sql)
+        index = self._current(state)
+        if index is not None and len(records.changed_labels(sql, index.commit_no)):
+            with self._lock:
+                self._index, index = None, None
+        for folder in self._folder.iterdir():
+            if folder.name == state.lineage:
+                remove_others(folder, None if index is None else index.path)
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
         """Close the index."""

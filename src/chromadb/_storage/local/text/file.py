@@ -96,6 +96,12 @@ class TextFile:
         self._offsets = _HEADER_SIZE + np.cumsum(self._sizes, dtype=np.int64) - self._sizes
         self._verified = np.zeros(header.lists, dtype=np.bool_)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the directory takes."""
+        columns = (self.codes, self.counts, self.kinds, self._sizes, self._checksums, self._offsets, self._verified)
+        return self.labels.nbytes + sum(column.nbytes for column in columns)
+
     def __del__(self) -> None:
         if hasattr(self, "_descriptor"):
             os.close(self._descriptor)
@@ -159,7 +165,7 @@ def write(
             unfinished.unlink(missing_ok=True)
         _sync_folder(folder)
         file = TextFile(path)
-        _remove_others(folder, path)
+        remove_others(folder, path)
     except OSError as error:
         raise explain_os(str(path), error) from error
     return file
@@ -204,12 +210,12 @@ def _write(
         os.fsync(file.fileno())
 
 
-def _remove_others(folder: Path, path: Path) -> None:
-    """Remove what `path` replaces, and what dead processes left unfinished."""
+def remove_others(folder: Path, path: Path | None) -> None:
+    """Remove what `path` replaces, every index for None, and what dead processes left unfinished."""
     for other in folder.glob(PREFIX + "*"):
         # Windows keeps a file that is open; the next build removes it.
         with suppress(OSError):
-            old = other.suffix == SUFFIX and other.name[:_COMMIT] < path.name[:_COMMIT]
+            old = other.suffix == SUFFIX and (path is None or other.name[:_COMMIT] < path.name[:_COMMIT])
             if old or (other.suffix == UNFINISHED and other.stat().st_mtime < time() - ABANDONED):
                 other.unlink()
 

@@ -47,6 +47,12 @@ class TextIndex:
         self.damaged = False
         self._file: TextFile | None = file
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory."""
+        file = self._file
+        return 0 if file is None else file.nbytes
+
     @staticmethod
     def build(
         folder: Path,

@@ -1,0 +1,188 @@
+"""Places: a directory or a server, as options name them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+import click
+
+from chromadb._cli.commands import Failure
+from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT
+
+if TYPE_CHECKING:
+    from chromadb._client._sync.admin import AdminClient
+    from chromadb._client._sync.client import Client
+    from chromadb._settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+R = TypeVar("R")
+
+DEFAULT_PATH = "./chroma"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A directory, or a server: one of `path` and `host` is set."""
+
+    path: str | None = None
+    host: str | None = None
+    """A name, an address or a URL."""
+    port: int | None = None
+    ssl: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        if self.host is None:
+            return os.path.abspath(self.path or DEFAULT_PATH)
+        if "://" in self.host:
+            return self.host
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http{'s' if self.ssl else ''}://{name}:{self.port or 8000}"
+
+    def client(self, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE, *, create: bool = False) -> Client:
+        """Return a client; without `create` a directory must exist already."""
+        from chromadb._client.connect import Client
+
+        return Client(self._settings(create), tenant, database)
+
+    def admin(self, *, create: bool = False) -> AdminClient:
+        """Return an admin client; without `create` a directory must exist already."""
+        from chromadb._client.connect import AdminClient
+
+        return AdminClient(self._settings(create))
+
+    def _settings(self, create: bool) -> Settings:
+        from chromadb._client.connect import EMBEDDED_APIS, HTTP_API
+        from chromadb._settings import Settings
+
+        if self.host is None:
+            path = self.path or DEFAULT_PATH
+            if not create:
+                check_directory(path)
+            return Settings(chroma_api_impl=EMBEDDED_APIS[0], is_persistent=True, persist_directory=path)
+        given: dict[str, Any] = {"chroma_api_impl": HTTP_API, "chroma_server_host": self.host}
+        if self.port is not None:
+            given["chroma_server_http_port"] = self.port
+        if self.ssl:
+            given["chroma_server_ssl_enabled"] = True
+        if self.headers:
+            given["chroma_server_headers"] = self.headers
+        return Settings(**given)
+
+
+def check_directory(path: str) -> None:
+    """Raise if there is no database in a directory, which opening it would make.
+
+    Raises:
+        Failure: what is there instead.
+    """
+    if not os.path.exists(path):
+        raise Failure(f"There is no directory {path}. Give that of the database with --path.")
+    if os.path.isdir(path) and not os.listdir(path):
+        raise Failure(f"The directory {path} is empty. Give that of the database with --path.")
+    known = ("catalog.sqlite3", "chroma.sqlite3")
+    if os.path.isdir(path) and not any(os.path.exists(os.path.join(path, name)) for name in known):
+        raise Failure(f"There is no database in {path}: {known[0]} is missing. Give its directory with --path.")
+
+
+def path_option(function: F) -> F:
+    """Add ``--path``, the directory of a database that exists."""
+    return click.option(
+        "--path", default=DEFAULT_PATH, show_default=True, metavar="DIRECTORY", help="The directory of the data."
+    )(function)
+
+
+def place_options(function: Callable[..., R]) -> Callable[..., R]:
+    """Add the options that name a directory or a server; the command gets them as `place`."""
+
+    @wraps(function)
+    def with_place(
+        *args: Any,
+        path: str | None,
+        host: str | None,
+        port: int | None,
+        ssl: bool,
+        headers: tuple[str, ...],
+        **others: Any,
+    ) -> R:
+        return function(*args, place=place_of(path, host, port, ssl, headers), **others)
+
+    options = [
+        click.option("--path", metavar="DIRECTORY", help=f"A directory of data.  [default: {DEFAULT_PATH}]"),
+        click.option("--host", metavar="HOST", help="A server in its place: a name, an address or a URL."),
+        click.option(
+            "--port", type=click.IntRange(1, 65535), metavar="PORT", help="The port of the server.  [default: 8000]"
+        ),
+        click.option("--ssl", is_flag=True, help="Speak HTTPS with the server."),
+        click.option(
+            "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Send this header to the server too."
+        ),
+    ]
+    command: Any = with_place
+    for option in reversed(options):
+        command = option(command)
+    return cast(Callable[..., R], command)
+
+
+def tenant_option(function: F) -> F:
+    """Add ``--tenant``."""
+    return click.option("--tenant", default=DEFAULT_TENANT, show_default=True, metavar="NAME", help="The tenant.")(
+        function
+    )
+
+
+def database_option(function: F) -> F:
+    """Add ``--database``."""
+    return click.option(
+        "--database", "--db", default=DEFAULT_DATABASE, show_default=True, metavar="NAME", help="The database."
+    )(function)
+
+
+def place_of(path: str | None, host: str | None, port: int | None, ssl: bool, headers: tuple[str, ...]) -> Place:
+    """Return the place that options name.
+
+    Raises:
+        UsageError: they contradict each other.
+    """
+    if path is not None and host is not None:
+        raise click.UsageError("--path and --host exclude each other: the data is in a directory, or at a server.")
+    if host is None:
+        given = {"--port": port, "--ssl": ssl, "--header": headers}
+        for name, value in given.items():
+            if value:
+                raise click.UsageError(f"{name} belongs to a server: name it with --host.")
+        return Place(path=path or DEFAULT_PATH)
+    return Place(host=host, port=port, ssl=ssl, headers=parse_headers(headers))
+
+
+def parse_place(text: str, headers: tuple[str, ...]) -> Place:
+    """Return the place that one word names: a URL of a server, or a directory.
+
+    Raises:
+        UsageError: headers were given for a directory.
+    """
+    if urlsplit(text).scheme in ("http", "https") and "://" in text:
+        return Place(host=text, headers=parse_headers(headers))
+    if headers:
+        raise click.UsageError(f"Headers are sent to servers, but {text} is a directory. A server is named by its URL.")
+    return Place(path=text)
+
+
+def parse_headers(lines: tuple[str, ...]) -> dict[str, str]:
+    """Return headers that were given as ``name: value``.
+
+    Raises:
+        UsageError: one is not written so. Its value is not shown, as it may be secret.
+    """
+    headers = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise click.UsageError("A header is written as 'Name: value'.")
+        headers[name.strip()] = value.strip()
+    return headers

@@ -1,0 +1,101 @@
+"""Vacuuming: files are written anew without what was deleted, so that it is gone and its space is free.
+
+SQLite leaves the pages of deleted rows in the file until something else needs them, and in the log until it is begun
+anew. Segments and text indexes keep what they knew of a record until they are rebuilt. After a vacuum none of this is
+left in any file of the place.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+import numpy as np
+
+from chromadb._index.segment import Segment
+from chromadb._storage.local.database import SqliteDatabase
+from chromadb._storage.local.follow import stale_labels
+from chromadb._storage.local.records import State
+from chromadb.errors import StorageLockedError
+
+
+def vacuum_database(
+    database: SqliteDatabase,
+    timeout: float | None = None,
+    prepare: Callable[[apsw.Connection], None] | None = None,
+) -> None:
+    """Write the file of a database anew, and cut its log to nothing.
+
+    Args:
+        database: one in memory is left as it is.
+        timeout: seconds to wait for whoever reads or writes; None for what the database waits at writing.
+        prepare: removes what is to go with it, in a transaction of its own.
+
+    Raises:
+        StorageLockedError: somebody was in the way all that time; nothing was lost, and something may be left.
+        StorageFullError: there is no room for a second copy. Nothing was changed.
+    """
+    path = database.path
+    if path is None:
+        return
+    with database.outside_transactions(timeout) as sql:
+        try:
+            if prepare is not None:
+                with sql:
+                    prepare(sql)
+            # Not in memory, where it would not fit.
+            sql.execute("PRAGMA temp_store=FILE")
+            sql.execute("VACUUM")
+            blocked, _, _ = sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() or (0, 0, 0)
+        except (apsw.BusyError, apsw.LockedError):
+            blocked = 1
+        finally:
+            sql.execute("PRAGMA temp_store=MEMORY")
+    if blocked:
+        raise StorageLockedError(
+            f"{path} is in use{_by_whom(path)}. Stop what uses it, or give more time, and vacuum it again."
+        )
+
+
+def outdated_segments(sql: apsw.Connection, state: State, segments: list[Segment]) -> list[str]:
+    """Return the names of segments with codes of vectors that were changed or deleted since."""
+    names = []
+    for segment in segments:
+        stale = stale_labels(sql, segment, state)
+        if stale is None or len(np.intersect1d(stale, segment.labels)):
+            names.append(segment.name)
+    return names
+
+
+def files_of(folder: Path) -> dict[str, int]:
+    """Return the files below a folder by their path in it, each with its size in bytes."""
+    sizes = {}
+    for path in sorted(folder.rglob("*")):
+        try:
+            if path.is_file():
+                sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
+        except FileNotFoundError:
+            continue
+    return sizes
+
+
+def _by_whom(path: str) -> str:
+    """Return " by process 12 (python)", as far as the system tells: Linux does, of one's own processes."""
+    holders = []
+    try:
+        processes = [entry for entry in os.scandir("/proc") if entry.name.isdigit() and int(entry.name) != os.getpid()]
+    except OSError:
+        return ""
+    real = os.path.realpath(path)
+    for process in processes:
+        try:
+            if any(os.readlink(handle) == real for handle in Path(process.path, "fd").iterdir()):
+                name = Path(process.path, "comm").read_text(encoding="utf-8", errors="replace").strip()
+                holders.append(f"{process.name} ({name})")
+        except OSError:
+            continue
+    if not holders:
+        return ""
+    return f" by process{'es' if len(holders) > 1 else ''} {', '.join(sorted(holders))}"

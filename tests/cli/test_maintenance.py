@@ -1,0 +1,162 @@
+"""``chroma vacuum`` and ``chroma utils check``."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import chromadb
+from chromadb.errors import UnsupportedError
+
+HOLD = """
+import sys, apsw
+sql = apsw.Connection(sys.argv[1])
+sql.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+def size(path: str) -> int:
+    return sum(each.stat().st_size for each in Path(path).rglob("*") if each.is_file())
+
+
+@pytest.mark.parametrize("words", [["vacuum"], ["utils", "vacuum"]])
+def test_a_vacuum_gives_back_the_space_and_keeps_the_rest(
+    chroma: Any, fill: Any, contents: Any, words: list[str]
+) -> None:
+    fill("data", notes=3000, letters=5)
+    with chromadb.PersistentClient("data") as client:
+        client.get_collection("notes").delete(where_document={"$contains": "text"})
+        before = contents(client)
+    former = size("data")
+    code, out, err = chroma(*words, "--path", "data", "--force")
+    assert (code, err) == (0, "")
+    assert "default_tenant/default_database/notes" in out
+    assert "catalog" in out
+    assert "freed." in out.splitlines()[-1]
+    assert size("data") < former - 200_000
+    with chromadb.PersistentClient("data") as client:
+        assert contents(client) == before
+        assert client.check() == []
+
+
+def test_a_vacuum_for_programs(chroma: Any, fill: Any) -> None:
+    fill("data", notes=3000)
+    with chromadb.PersistentClient("data") as client:
+        client.get_collection("notes").delete(where={"row": {"$gte": 0}})
+    code, out, err = chroma("vacuum", "--path", "data", "--force", "--json")
+    assert (code, err) == (0, "")
+    notes, catalog = json.loads(out)
+    assert (notes["name"], catalog["name"]) == ("default_tenant/default_database/notes", "catalog")
+    assert notes["size_after"] < notes["size_before"]
+    assert (notes["removed"], notes["error"]) == ([], None)
+    assert (Path("data") / notes["where"]).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("answer", "done"), [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False), ("", False)]
+)
+def test_a_vacuum_asks_first(chroma: Any, fill: Any, answer: str, done: bool) -> None:
+    fill("data", notes=1)
+    code, out, err = chroma("vacuum", "--path", "data", answers=answer)
+    assert err.startswith(f"Vacuum {os.path.abspath('data')}? Writing to it waits until it is done. [y/N] ")
+    assert (code, bool(out)) == ((0, True) if done else (1, False))
+    assert ("nothing was done" in err) is not done
+
+
+def test_a_vacuum_names_who_is_in_the_way(chroma: Any, fill: Any) -> None:
+    fill("data", notes=5, letters=5)
+    with chromadb.PersistentClient("data") as client:
+        id = client.get_collection("notes").id
+    file = Path("data") / "collections" / str(id) / "records.sqlite3"
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        code, out, err = chroma("vacuum", "--path", "data", "--force", "--timeout", "0.2")
+        other.communicate("\n", timeout=60)
+    assert code == 1
+    assert "failed" in out
+    assert err.startswith("chroma vacuum: default_tenant/default_database/notes: ")
+    assert "is in use" in err
+    assert err.count("\n") == 1
+    if sys.platform == "linux":
+        assert f"by process {other.pid} (" in err
+
+
+def test_a_server_is_vacuumed_by_its_directory(chroma: Any, fill: Any, serve: Any) -> None:
+    fill("data", notes=3000)
+    server = serve("--path", "data", "--port", "0")
+    with chromadb.HttpClient(host="127.0.0.1", port=server.port) as client:
+        notes = client.get_collection("notes")
+        notes.delete(where_document={"$contains": "text number"})
+        with pytest.raises(UnsupportedError, match="Run chroma vacuum --path"):
+            client.vacuum()
+        assert chroma("vacuum", "--path", "data", "--force").code == 0
+        assert b"text number" not in b"".join(path.read_bytes() for path in Path("data").rglob("*") if path.is_file())
+        notes.add(ids="new", embeddings=[[1.0] * 8])
+        assert notes.query([1.0] * 8, n_results=1)["ids"] == [["new"]]
+        assert client.check() == []
+
+
+@pytest.mark.parametrize("words", [["vacuum", "--force"], ["utils", "check"]])
+def test_what_is_no_database_is_not_made_one(chroma: Any, words: list[str]) -> None:
+    os.makedirs("empty")
+    os.makedirs("other/things")
+    os.makedirs("theirs")
+    Path("theirs/chroma.sqlite3").write_bytes(b"x")
+    Path("file").write_text("x")
+    for path, message in (
+        ("nowhere", "There is no directory nowhere."),
+        ("empty", "The directory empty is empty."),
+        ("other", "There is no database in other: catalog.sqlite3 is missing."),
+        ("theirs", "was written by a published version of Chroma"),
+        ("file", "a file stands where a directory is needed"),
+    ):
+        code, out, err = chroma(*words, "--path", path)
+        assert (code, out) == (1, "")
+        assert message in err
+        assert err.count("\n") == 1
+    assert not os.path.exists("nowhere")
+    assert os.listdir("empty") == []
+    assert os.listdir("theirs") == ["chroma.sqlite3"]
+
+
+def test_a_check_finds_nothing_wrong(chroma: Any, fill: Any) -> None:
+    fill("data", notes=20)
+    assert chroma("utils", "check", "--path", "data") == (0, "Nothing is wrong.\n", "")
+    assert chroma("utils", "check", "--path", "data", "--json") == (0, "[]\n", "")
+
+
+def test_a_check_says_what_is_wrong(chroma: Any, fill: Any) -> None:
+    fill("data", notes=20)
+    (file,) = Path("data/collections").glob("*/records.sqlite3")
+    import apsw
+
+    sql = apsw.Connection(str(file))
+    sql.execute("DELETE FROM vectors WHERE label = 3")
+    sql.close()
+    code, out, err = chroma("utils", "check", "--path", "data")
+    assert (code, err) == (1, "")
+    assert "records without a vector: 1, expected 0" in " ".join(out.split())
+    code, out, err = chroma("utils", "check", "--path", "data", "--json")
+    assert (code, err) == (1, "")
+    findings = json.loads(out)
+    assert {"where", "what", "repairable"} == set(findings[0])
+    assert any(finding["what"] == "records without a vector: 1, expected 0" for finding in findings)
+
+
+def test_the_directory_is_that_of_clients_if_none_is_given(chroma: Any, fill: Any) -> None:
+    fill("chroma", notes=1)
+    assert chroma("utils", "check").code == 0
+    assert chroma("vacuum", "--force").code == 0
+    assert chroma("db", "list").code == 0

@@ -1,0 +1,91 @@
+"""``chroma run``: a server from the command line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import chromadb
+
+
+def test_the_pages_of_the_specification(serve: Any) -> None:
+    """chroma run --path, and a client."""
+    server = serve("--path", "data", "--port", "0")
+    assert f"http://localhost:{server.port}" in server.banner
+    assert os.path.realpath("data") in server.banner
+    client = chromadb.HttpClient(host="localhost", port=server.port)
+    client.create_collection("notes", embedding_function=None).add(ids="a", embeddings=[1, 2])
+    client.close()
+    assert os.path.exists("data/catalog.sqlite3")
+
+
+def test_a_configuration_file(serve: Any) -> None:
+    Path("config.yaml").write_text("persist_path: served\nport: 0\nallow_reset: true\nprot: 1\n")
+    server = serve("config.yaml", env={**os.environ, "CHROMA_PERSIST_PATH": "elsewhere"})
+    client = chromadb.HttpClient(host="localhost", port=server.port)
+    assert client.reset() is True
+    client.close()
+    assert os.path.exists("elsewhere/catalog.sqlite3")
+    assert not os.path.exists("served")
+    server.process.send_signal(signal.SIGTERM)
+    _, err = server.process.communicate(timeout=20)
+    assert "chroma run: there is no key prot (config.yaml); it has no effect. Did you mean port?" in err
+
+
+def test_a_log_file(serve: Any) -> None:
+    server = serve("--path", "data", "--port", "0", "--log-path", "server.log")
+    client = chromadb.HttpClient(host="localhost", port=server.port)
+    client.close()
+    server.process.send_signal(signal.SIGTERM)
+    _, err = server.process.communicate(timeout=20)
+    assert server.process.returncode == 0
+    assert err == ""
+    assert "/api/v2" in Path("server.log").read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
+def test_ctrl_c_ends_it(serve: Any) -> None:
+    server = serve("--path", "data", "--port", "0")
+    server.process.send_signal(signal.SIGINT)
+    _, err = server.process.communicate(timeout=20)
+    assert server.process.returncode == 0
+    assert "Traceback" not in err
+
+
+def test_reset_is_allowed_on_demand(serve: Any) -> None:
+    server = serve("--path", "data", "--port", "0", "--allow-reset")
+    with chromadb.HttpClient(host="localhost", port=server.port) as client:
+        assert client.reset() is True
+
+
+def test_what_keeps_it_from_starting_is_one_line(chroma: Any) -> None:
+    os.mkdir("theirs")
+    Path("theirs/chroma.sqlite3").write_bytes(b"x")
+    Path("file").write_text("x")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for arguments, message in (
+            (["--path", "data", "--host", "127.0.0.1", "--port", port], f"Port {port} of 127.0.0.1 is taken"),
+            (["--path", "theirs"], "was written by a published version of Chroma"),
+            (["--path", "file"], "a file stands where a directory is needed"),
+            (["--path", "data", "--host", "no.such.host.invalid"], "no.such.host.invalid"),
+            (["--path", "data", "--log-path", "nowhere/log"], "Expected the log path to be a file"),
+            (["nowhere.yaml"], "The configuration file nowhere.yaml cannot be read"),
+        ):
+            code, out, err = chroma("run", *arguments)
+            assert (code, out) == (1, ""), arguments
+            assert message in err
+            assert err.count("\n") == 1
+    assert os.listdir("theirs") == ["chroma.sqlite3"]
+
+
+def test_options_and_a_file_exclude_each_other(chroma: Any) -> None:
+    code, out, err = chroma("run", "config.yaml", "--port", "9000", "--log-path", "x")
+    assert (code, out) == (2, "")
+    assert err.startswith("chroma run: --port and --log-path and a configuration file exclude each other")
