@@ -249,31 +249,32 @@ class LocalCollection(ForkAware):
 
     def build(self, stop: threading.Event) -> bool:
         """Seal what is due; return whether there is more to do. Called by the builder."""
+        self.building = True
+        try:
+            with turn(self._folder) as mine:
+                # What another process builds is found when it is done.
+                return self._build(stop) if mine else not stop.is_set()
+        finally:
+            self.building = False
+
+    def _build(self, stop: threading.Event) -> bool:
         vacuums = self._vacuums
 
         def vacuumed() -> bool:
             return vacuums != self._vacuums
 
-        self.building = True
-        try:
-            with turn(self._folder) as mine:
-                if not mine:
-                    # What the other process builds is found when it is done.
-                    return not stop.is_set()
-                self._purge(stop)
-                # Columns and the text index first: they take a tenth of the time.
-                with self.database.read() as sql:
-                    self._columns.build(sql, lambda: stop.is_set() or vacuumed())
-                with self.database.read() as sql:
-                    self._documents.build(sql, lambda: stop.is_set() or vacuumed())
-                self.database.checkpoint()
-                more = self._build_segment(stop, vacuumed)
-            if vacuumed():
-                # What was built may know what was deleted.
-                self._remove_outdated()
-            return more or (vacuumed() and not stop.is_set())
-        finally:
-            self.building = False
+        self._purge(stop)
+        # Columns and the text index first: they take a tenth of the time.
+        with self.database.read() as sql:
+            self._columns.build(sql, lambda: stop.is_set() or vacuumed())
+        with self.database.read() as sql:
+            self._documents.build(sql, lambda: stop.is_set() or vacuumed())
+        self.database.checkpoint()
+        more = self._build_segment(stop, vacuumed)
+        if vacuumed():
+            # What was built may know what was deleted.
+            self._remove_outdated()
+        return more or (vacuumed() and not stop.is_set())
 
     def _purge(self, stop: threading.Event) -> None:
         """Remove vectors of deleted records, few at a time, so that writers do not wait."""
