@@ -29,6 +29,9 @@ from chromadb._index.faiss import faiss_here, scaled
 LARGE = 2**31
 """Bytes from which on `auto` takes codes of one bit: 5.6 million vectors of 384 dimensions."""
 
+BINARY_FROM = 32
+"""Dimensions from which on one bit of each tells enough."""
+
 HALF_PRECISION = 60_000.0
 """Numbers up to this are kept in half precision."""
 
@@ -44,17 +47,19 @@ def empty_graph(space: str, sample: Matrix, total: int, max_neighbors: int, quan
         sample: vectors like those to come.
         total: how many will come, about.
         max_neighbors: M.
-        quantization: see above. Where float16 cannot hold the sample it is float32; in an ip space binary is int8.
+        quantization: see above. Where float16 cannot hold the sample it is float32; in an ip space, and for short
+            vectors, binary is int8.
     """
     faiss = faiss_here()
     metric = faiss.METRIC_INNER_PRODUCT if space == "ip" else faiss.METRIC_L2
     vectors = scaled(space, sample)
     dimension = vectors.shape[1]
     if quantization == "auto":
-        large = space != "ip" and total * dimension > LARGE
+        large = space != "ip" and dimension >= BINARY_FROM and total * dimension > LARGE
         quantization = "binary" if large else _shortest(vectors, metric)
-    if quantization == "binary" and space == "ip":
-        # A graph compares vectors with each other as well, and by inner product faiss cannot do that with such codes.
+    if quantization == "binary" and (space == "ip" or dimension < BINARY_FROM):
+        # A graph compares vectors with each other as well, and by inner product faiss cannot do that with such codes;
+        # and few bits tell little: of 12,000 vectors recall was 0.28 to 0.63 in 2 dimensions, 0.945 in 7.
         quantization = "int8"
     if quantization == "float16" and not _fit_half_precision(vectors):
         quantization = "float32"

@@ -45,9 +45,9 @@ class Segment:
     commit_no: int
     recipe: Recipe
     labels: Labels
-    """The label of each entry, ascending."""
+    """The label of each entry, in no order."""
     skipped: Labels
-    """Labels that were to be sealed and cannot be, ascending."""
+    """Labels that were to be sealed and cannot be, in no order."""
     graph: Graph
     cells: Cells
 
@@ -80,8 +80,12 @@ class Segment:
         skipped: list[Labels] = []
 
         def blocks() -> Iterator[Matrix]:
-            for start in range(0, len(labels), BLOCK):
-                present, vectors = read(labels[start : start + BLOCK])
+            # In random order: of clusters that come one after the other, a graph would lose some out of reach.
+            rng, steps = np.random.default_rng(0), -(-len(labels) // BLOCK)
+            for start in range(steps):
+                present, vectors = read(labels[start::steps].copy())
+                order = rng.permutation(len(present))
+                present, vectors = present[order], vectors[order]
                 fits = sealable(recipe.space, vectors)
                 sealed.append(present[fits])
                 skipped.append(present[~fits])

@@ -118,3 +118,15 @@ def test_auto_takes_the_shortest_codes_that_tell_vectors_apart(monkeypatch: pyte
     one_long = vectors_of(4000)
     one_long[7] *= 1e4
     assert kind(empty_graph("ip", one_long, 4000, 16, "auto")) == "float16"
+
+
+@pytest.mark.parametrize("space", ["l2", "cosine"])
+def test_clusters_that_come_one_after_the_other_are_all_within_reach(space: str) -> None:
+    """Tight and far apart: a graph over them in this order would lose some."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(60, DIMENSION))
+    vectors = (np.repeat(centres, 100, axis=0) + 0.1 * rng.normal(size=(6000, DIMENSION))).astype(np.float32)
+    segment = segment_of(space, "auto", vectors)
+    entry_of = np.argsort(segment.labels)
+    lost = [row for row in range(0, 6000, 20) if entry_of[row] not in segment.graph.nearest(vectors[row], 100).entries]
+    assert len(lost) <= 1

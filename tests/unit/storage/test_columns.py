@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import chromadb
+from chromadb._index import columns as index_columns
 from chromadb._model.entities import Address
 from chromadb._storage.local import builder, columns
 from chromadb._storage.local import records as record_store
@@ -275,3 +276,43 @@ def test_a_vacuum_removes_columns_that_know_what_was_deleted(place: Place) -> No
         client.vacuum()
     assert place.folders == []
     assert place.found(k="secret 8") == ["8"]
+
+
+def test_a_filter_on_documents_is_not_asked_of_records_that_are_gone(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_columns, "INVERT_FROM", 0)
+    monkeypatch.setattr(index_columns, "INVERT_AFTER", 0)
+    client, collection = place.open()
+    with client:
+        ids = numbered(80)
+        collection.add(
+            ids=ids,
+            embeddings=[[0.0, 0.0]] * 80,
+            metadatas=[{"k": number % 20} for number in range(80)],
+            documents=[f"document {id}" for id in ids],
+        )
+        assert collection.get(where={"k": 7})["ids"] == ["7", "27", "47", "67"]
+        collection.delete(ids=["27"])
+        for document in ({"$contains": "document"}, {"$not_contains": "x"}, {"$regex": "^doc"}):
+            assert collection.get(where={"k": 7}, where_document=document)["ids"] == ["7", "47", "67"]
+            assert collection.query([0.0, 0.0], n_results=9, where={"k": 7}, where_document=document)["ids"] == [
+                ["7", "47", "67"]
+            ]
+
+
+def test_columns_that_another_process_has_replaced_are_taken_over(place: Place) -> None:
+    place.write(add(numbered(COUNT), [{"k": 1}] * COUNT))
+    place.seal()
+    client, collection = place.open()
+    with client:
+        assert len(collection.get(where={"k": 1})["ids"]) == COUNT
+        place.write(lambda other: other.update(ids=numbered(20), metadatas=[{"k": 2}] * 20))
+        place.seal()
+        (newer,) = place.folders
+        backend = client._system.runner.backend
+        address = Address(client.tenant, client.database, collection.id)
+        with backend.open(address) as store, store.database.read() as sql:
+            store._columns.build(sql, lambda: False)
+        assert place.folders == [newer]
+        assert collection.get(where={"k": 2})["ids"] == numbered(20)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 
 from chromadb._model.operations import Selection
 from chromadb._storage.local.directory import LocalBackend
-from chromadb.errors import InvalidCollectionException, NotFoundError
+from chromadb.errors import InvalidCollectionException, NotFoundError, StorageCorruptError
 
 EVERYTHING = Selection()
 
@@ -89,17 +88,59 @@ def test_reset_removes_every_folder(open_backend: Any, directory: Path, create: 
     assert folders(directory) == set()
 
 
-def test_folders_without_a_collection_are_swept_when_the_directory_is_opened(
+def test_folders_of_deleted_collections_are_swept_when_the_directory_is_opened(
+    open_backend: Any, directory: Path, create: Any, records: Any
+) -> None:
+    """Where the process ended after the catalog had let go of them."""
+    backend = open_backend()
+    kept = fill(backend, create(backend), records)
+    fill(backend, create(backend, "gone"), records)
+    backend.remove_collection("default_tenant", "default_database", "gone")
+    backend.close()
+    assert len(folders(directory)) == 2
+    backend = open_backend()
+    assert folders(directory) == {kept}
+    assert backend.deleted_ids() == set()
+    assert backend.check() == []
+
+
+def test_an_older_catalog_removes_nothing_and_check_tells_what_it_does_not_know(
+    open_backend: Any, directory: Path, create: Any, records: Any
+) -> None:
+    backend = open_backend()
+    fill(backend, create(backend), records)
+    backend.close()
+    older = (directory / "catalog.sqlite3").read_bytes()
+    backend = open_backend()
+    unknown = fill(backend, create(backend, "new"), records)
+    backend.close()
+    newer = (directory / "catalog.sqlite3").read_bytes()
+    (directory / "catalog.sqlite3").write_bytes(older)
+    backend = open_backend()
+    (finding,) = backend.check()
+    assert (finding.where, finding.repairable) == (f"collections/{unknown}", False)
+    backend.vacuum()
+    backend.reset()
+    backend.close()
+    assert folders(directory) == {unknown}
+    (directory / "catalog.sqlite3").write_bytes(newer)
+    backend = open_backend()
+    info = backend.get_collection("default_tenant", "default_database", "new")
+    with backend.open(info.address) as store:
+        assert store.count() == 1
+
+
+def test_a_directory_without_its_catalog_is_refused_and_nothing_is_changed(
     open_backend: Any, directory: Path, create: Any, records: Any
 ) -> None:
     backend = open_backend()
     kept = fill(backend, create(backend), records)
     backend.close()
-    shutil.copytree(directory / "collections" / kept, directory / "collections" / str(uuid4()))
-    (directory / "collections" / str(uuid4())).mkdir()
-    backend = open_backend()
+    (directory / "catalog.sqlite3").unlink()
+    with pytest.raises(StorageCorruptError, match=r"catalog.sqlite3 is missing, but there are 1 collections"):
+        open_backend()
+    assert not (directory / "catalog.sqlite3").exists()
     assert folders(directory) == {kept}
-    assert backend.check() == []
 
 
 def test_foreign_files_are_left_alone(open_backend: Any, directory: Path, create: Any, records: Any) -> None:

@@ -236,9 +236,11 @@ def test_damaged_and_foreign_indexes_and_left_over_folders_are_removed(
     (folder / "text" / "0123456789abcdef").mkdir()
     (folder / "text" / "0123456789abcdef" / "text-0000000000000001-00000000.index").write_bytes(b"foreign")
     backend = open_backend()
-    left_over = directory / "collections" / "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
-    left_over.mkdir()
-    (left_over / "records.sqlite3").write_bytes(b"x" * 1000)
+    with backend.open(create(backend, "deleted")) as store:
+        store.write("add", secrets(2))
+    deleted = backend.remove_collection("default_tenant", "default_database", "deleted")
+    backend._open.retire(deleted)
+    left_over = directory / "collections" / str(deleted)
     notes = directory / "collections" / "notes.txt"
     notes.write_text("not ours")
     part, catalog = backend.vacuum()

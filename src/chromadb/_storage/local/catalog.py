@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -182,6 +182,16 @@ class Catalog:
         """Return the ids of all collections of all tenants."""
         with self._database.read() as sql:
             return {UUID(id) for (id,) in sql.execute("SELECT id FROM collections")}
+
+    def deleted_ids(self) -> set[UUID]:
+        """Return the ids of collections that were deleted, whose files may be left."""
+        with self._database.read() as sql:
+            return {UUID(id) for (id,) in sql.execute("SELECT id FROM deleted")}
+
+    def note_removed(self, ids: Iterable[UUID]) -> None:
+        """Forget deleted collections, whose files are gone."""
+        with self._database.write() as sql:
+            sql.executemany("DELETE FROM deleted WHERE id = ?", ((str(id),) for id in ids))
 
     def clear(self) -> set[UUID]:
         """Delete everything but the default tenant and database; return the ids of the collections that went."""

@@ -150,6 +150,9 @@ class MetadataColumns:
             StorageError: they could not be written.
         """
         state = records.read_state(sql)
+        with self._lock:
+            # Another process may have sealed some.
+            self._looked = False
         columns = self.current(state)
         if self._folder is None or not _is_due(
             state, state.live if columns is None else len(labels_since(sql, columns))
@@ -200,7 +203,8 @@ class MetadataColumns:
         shutil.rmtree(columns.folder, ignore_errors=True)
         with self._lock:
             if self._open is columns:
-                self._open = None
+                # Another process may have put others in their place.
+                self._open, self._looked = None, False
         self._ask()
 
 

@@ -4,13 +4,13 @@
 
     <path>/catalog.sqlite3                        tenants, databases, collections
     <path>/collections/<uuid>/records.sqlite3     the records of one collection
-    <path>/collections/<uuid>/index/, text/       what is derived from them; can be deleted at any time
+    <path>/collections/<uuid>/index/, ...         what is derived from them; can be deleted at any time
 
-A folder is made when its collection is first opened, after the catalog has its row; so a folder without a row is left
-over from a collection that was deleted, and is swept away. Where the disk is so full that the catalog cannot be
-written, a deletion goes the other way round: the folder is renamed to <uuid>.deleted, which is the moment of the
-deletion, then emptied, and the row goes with the space that this gives; if the process ends before, when the place is
-opened next.
+A folder is made when its collection is first opened, after the catalog has its row. The catalog remembers what was
+deleted until its folder is gone; a folder that it never knew is left alone, and ``check`` tells of it. Where the disk
+is so full that the catalog cannot be written, a deletion goes the other way round: the folder is renamed to
+<uuid>.deleted, which is the moment of the deletion, then emptied, and the row goes with the space that this gives; if
+the process ends before, when the place is opened next.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class LocalBackend(Catalog):
 
     def check(self) -> list[Finding]:
         """Audit the catalog and every collection."""
-        findings = self.check_catalog()
+        findings = self.check_catalog() + self._orphans()
         for tenant, database in self.all_databases():
             for info in self.list_collections(tenant, database, None, 0):
                 findings += self._check_collection(info)
@@ -295,24 +295,42 @@ class LocalBackend(Catalog):
                 shutil.rmtree(self.path / COLLECTIONS / name, ignore_errors=True)
 
     def _sweep(self) -> None:
-        """Remove the folders of collections that were deleted, where a process ended before it could."""
+        """Remove the folders of collections that were deleted, where a process ended before it could.
+
+        What the catalog never knew is left alone: the catalog may be an older one, restored from a backup.
+        """
         if self.path is None or not (self.path / COLLECTIONS).is_dir():
             return
-        # In this order: a folder is only made once its row is there.
-        folders = [entry.name for entry in os.scandir(self.path / COLLECTIONS)]
-        known = {str(id) for id in self.collection_ids()}
-        for name in folders:
-            id = name.removesuffix(DELETED)
-            if not _is_uuid(id):
-                continue
-            if id in known and id != name:
-                try:
+        try:
+            for name in os.listdir(self.path / COLLECTIONS):
+                id = name.removesuffix(DELETED)
+                if id != name and _is_uuid(id):
                     self.forget_collection(UUID(id))
-                except StorageError as error:
-                    logger.warning("the collection %s is deleted, but not yet out of the catalog: %s", id, error)
-                    continue
-            if id not in known or id != name:
-                shutil.rmtree(self.path / COLLECTIONS / name, ignore_errors=True)
+                    self._remove(UUID(id))
+            deleted = self.deleted_ids()
+            for gone in deleted:
+                self._remove(gone)
+            if deleted:
+                self.note_removed(deleted)
+        except StorageError as error:
+            logger.warning("what is left of deleted collections could not be removed: %s", error)
+
+    def _orphans(self) -> list[Finding]:
+        """Return what there is of collections that the catalog does not know."""
+        if self.path is None or not (self.path / COLLECTIONS).is_dir():
+            return []
+        # In this order: a folder is only made once its row is there.
+        folders = _collections_in(self.path)
+        known = {str(id) for id in self.collection_ids() | self.deleted_ids()}
+        return [
+            Finding(
+                f"{COLLECTIONS}/{name}",
+                "no collection of the catalog: was an older catalog restored from a backup? Restore the one that "
+                "belongs to it, or remove the folder",
+            )
+            for name in sorted(folders)
+            if name not in known
+        ]
 
 
 def _empty(folder: Path) -> None:
@@ -363,7 +381,21 @@ def _prepare(path: Path) -> None:
             "collections over: read them with the published version and add them here. Nothing was changed."
         )
     with explained(str(path)):
+        orphans = [] if (path / CATALOG).exists() else _collections_in(path)
+    if orphans:
+        raise StorageCorruptError(
+            f"{path / CATALOG} is missing, but there are {len(orphans)} collections in {path / COLLECTIONS}. Restore "
+            "the file from a backup; without it their names are not known. Nothing was changed."
+        )
+    with explained(str(path)):
         path.mkdir(parents=True, exist_ok=True)
+
+
+def _collections_in(path: Path) -> list[str]:
+    """Return the names of the folders that hold records of a collection."""
+    folder = path / COLLECTIONS
+    names = os.listdir(folder) if folder.is_dir() else []
+    return [name for name in names if _is_uuid(name) and (folder / name / RECORDS).exists()]
 
 
 def _is_uuid(name: str) -> bool:

@@ -65,7 +65,8 @@ class SegmentFolder:
         if now != modified:
             try:
                 names = frozenset(entry.name for entry in os.scandir(self._folder) if not entry.name.startswith("."))
-            except FileNotFoundError:
+            except OSError:
+                # It is not there yet, or something else stands in its place.
                 names = frozenset()
             self._listed = now, names
         return names - self._retired

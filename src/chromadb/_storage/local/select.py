@@ -71,9 +71,9 @@ class Selector:
     # --- places that are looked up ----------------------------------------------------------------
 
     def _find(self, filter: Filter) -> Places | None:
-        """Return the places that match, each once, dead ones perhaps among them; None if all have to be asked."""
+        """Return the places that are alive and match, each once; None if all have to be asked."""
         if isinstance(filter, Compare):
-            return self._snapshot.columns[filter.key].find([filter], self._most)
+            return self._look_up(filter.key, [filter], self._most)
         if isinstance(filter, MatchDocument):
             return None if filter.operator in COMPLEMENTS else self._places_with(filter)
         if isinstance(filter, And):
@@ -99,7 +99,7 @@ class Selector:
         best_key = None
         for key, compares in by_key.items():
             # A range is two comparisons of one key: together they allow less than each.
-            places = self._snapshot.columns[key].find(compares, self._most if best is None else len(best))
+            places = self._look_up(key, compares, self._most if best is None else len(best))
             if places is not None:
                 best, best_key = places, key
         if best is None:
@@ -116,8 +116,14 @@ class Selector:
                 best = best[self._ask_at(clause, best)]
         return best
 
+    def _look_up(self, key: str, compares: Sequence[Compare], most: int) -> Places | None:
+        """Return the places that are alive and meet all comparisons of one key; None if they are more than `most`."""
+        places = self._snapshot.columns[key].find(compares, most)
+        # A record that is gone has no document to be asked for.
+        return None if places is None else places[self._snapshot.alive.values[places]]
+
     def _ask_at(self, filter: Filter, places: Places) -> Mask:
-        """Return which of some places match, shape (len(places),)."""
+        """Return which of some places, which are alive, match; shape (len(places),)."""
         if isinstance(filter, Compare):
             return self._snapshot.columns[filter.key].matching_at([filter], places)
         if isinstance(filter, (And, Or)):
