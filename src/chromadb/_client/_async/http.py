@@ -24,7 +24,7 @@ from chromadb._model.types import GetResult
 from chromadb._wire.codec import Request, decode_result, encode_request
 from chromadb._wire.dialects import Dialect
 from chromadb._wire.limits import PreFlight
-from chromadb.errors import ChromaError, ClosedClientError, InvalidCollectionException
+from chromadb.errors import ChromaError, InvalidCollectionException
 
 FIRST_PAUSE = 0.1
 """Seconds before the first repetition of a request; each further one waits twice as long."""
@@ -41,7 +41,6 @@ class AsyncHttpRunner:
         self._options = options
         self._transport = AsyncTransport(options)
         self._peer: Peer | None = None
-        self._closed = False
 
     @property
     def base_url(self) -> str:
@@ -74,7 +73,6 @@ class AsyncHttpRunner:
 
     async def close(self) -> None:
         """Close the connections. Calling it again does nothing."""
-        self._closed = True
         await self._transport.close()
 
     def __repr__(self) -> str:
@@ -96,12 +94,8 @@ class AsyncHttpRunner:
         """Return the answer to a request, sent again where that is safe and may help."""
         pause = FIRST_PAUSE
         for again in range(self._options.retries, -1, -1):
-            self._check_open()
             try:
                 response = await self._transport.send(request)
-            except RuntimeError:
-                self._check_open()  # it may have been closed meanwhile
-                raise
             except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
                 if not again or not (is_unsent(error) or (repeatable and is_broken(error))):
                     # A hundred lines about sockets would hide the message that says what they mean.
@@ -113,10 +107,6 @@ class AsyncHttpRunner:
             await self._transport.pause(pause)
             pause *= 2
         raise AssertionError("the last attempt returns or raises")
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise ClosedClientError("The client is closed. Make a new one.")
 
     # --- who is there -----------------------------------------------------------------------------
 
