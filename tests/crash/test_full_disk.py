@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -263,6 +264,37 @@ def test_a_deletion_that_finds_no_space_at_all_is_finished_later(
     backend = LocalBackend(directory)
     assert backend.count_collections("default_tenant", "default_database") == kept
     assert len(os.listdir(directory / "collections")) == kept
+    assert backend.check() == []
+    backend.close()
+
+
+def test_a_deletion_that_fails_half_way_deletes_nothing(
+    monkeypatch: pytest.MonkeyPatch, directory: Path, create: Any, records: Any
+) -> None:
+    disk = FullDisk(monkeypatch)
+    backend = LocalBackend(directory)
+    for name in ("docs", "other"):
+        with backend.open(create(backend, name)) as store:
+            store.write("add", records(["a"]))
+    disk.for_ever = True
+    rename, calls = os.rename, []
+
+    def rename_once(*paths: Any) -> None:
+        calls.append(paths)
+        if len(calls) == 2:
+            raise OSError(errno.EROFS, "read-only")
+        rename(*paths)
+
+    monkeypatch.setattr(os, "rename", rename_once)
+    with pytest.raises(StorageError):
+        backend.reset()
+    backend.close()
+    disk.for_ever = False
+    backend = LocalBackend(directory)
+    for info in backend.list_collections("default_tenant", "default_database", None, 0):
+        with backend.open(info.address) as store:
+            assert store.count() == 1
+    assert backend.count_collections("default_tenant", "default_database") == 2
     assert backend.check() == []
     backend.close()
 

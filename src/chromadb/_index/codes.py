@@ -51,7 +51,8 @@ def empty_graph(space: str, sample: Matrix, total: int, max_neighbors: int, quan
     vectors = scaled(space, sample)
     dimension = vectors.shape[1]
     if quantization == "auto":
-        quantization = "binary" if total * dimension > LARGE else _shortest(vectors, metric)
+        large = space != "ip" and total * dimension > LARGE
+        quantization = "binary" if large else _shortest(vectors, metric)
     if quantization == "binary" and space == "ip":
         # A graph compares vectors with each other as well, and by inner product faiss cannot do that with such codes.
         quantization = "int8"

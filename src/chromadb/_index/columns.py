@@ -51,22 +51,20 @@ class Dictionary:
         # The values as numbers: NaN, which compares with nothing, for what is none, or too large an int.
         self._numbers = GrowingArray(np.array([_number(value) for value in self.values], dtype=np.float64))
         self._large = _large(self.values)
-        self._table: dict[Any, int] | None = None
         self._size = _size(self.values)
 
     @property
     def nbytes(self) -> int:
         """Bytes of memory, about."""
-        return self._size + self._numbers.nbytes + (0 if self._table is None else ENTRY * len(self.values))
+        return self._size + self._numbers.nbytes + (ENTRY * len(self.values) if "_table" in vars(self) else 0)
 
     @property
     def _code_of(self) -> dict[Any, int]:
         """The code of each value; made at the first need, for most filters of a sealed column do not need it."""
-        table = self._table
+        table: dict[Any, int] | None = vars(self).get("_table")
         if table is None:
             # Of two threads that make it, one wins: values are added only once the table is there.
-            table = vars(self).setdefault("_made", {_key(value): code for code, value in enumerate(self.values)})
-            self._table = table
+            table = vars(self).setdefault("_table", {_key(value): code for code, value in enumerate(self.values)})
         return table
 
     def find(self, value: Any) -> int:
@@ -143,24 +141,35 @@ class Column:
         dictionary = Dictionary()
         self._begin(dictionary, GrowingArray(dictionary.encode(values)))
 
+    @classmethod
+    def coded(cls, values: list[Any], codes: NDArray[np.int32]) -> Column:
+        """Return a column of which the codes are known: 0 for None, i + 1 for ``values[i]``; these are distinct."""
+        return cls._of(Dictionary(values), GrowingArray(codes))
+
+    @classmethod
+    def _of(
+        cls,
+        dictionary: Dictionary,
+        codes: GrowingArray[np.int32],
+        lookup: tuple[Inverted, Places] | None = None,
+        asked: int = 0,
+    ) -> Column:
+        column = cls.__new__(cls)
+        column._begin(dictionary, codes, lookup, asked)
+        return column
+
     def _begin(
         self,
         dictionary: Dictionary,
         codes: GrowingArray[np.int32],
         lookup: tuple[Inverted, Places] | None = None,
+        asked: int = 0,
     ) -> None:
         self._dictionary, self._codes = dictionary, codes
         # Where each value is, as of an earlier column of this line, and the places that were replaced since; one
         # attribute, so that threads see both of one moment.
         self._lookup = lookup
-        self._asked = 0
-
-    @classmethod
-    def coded(cls, values: list[Any], codes: NDArray[np.int32]) -> Column:
-        """Return a column of which the codes are known: 0 for None, i + 1 for ``values[i]``; these are distinct."""
-        column = cls.__new__(cls)
-        column._begin(Dictionary(values), GrowingArray(codes))
-        return column
+        self._asked = asked
 
     def __len__(self) -> int:
         return len(self._codes)
@@ -187,9 +196,7 @@ class Column:
         used, codes = np.unique(self._codes.values[places], return_inverse=True)
         dictionary = Dictionary()
         renumbered = dictionary.encode([self._dictionary.values[code] for code in used.tolist()])
-        column = Column.__new__(Column)
-        column._begin(dictionary, GrowingArray(renumbered[codes]))
-        return column
+        return Column._of(dictionary, GrowingArray(renumbered[codes]))
 
     def matching(self, compare: Compare) -> Mask:
         """Return which places match, shape (len,)."""
@@ -250,7 +257,4 @@ class Column:
         return passing
 
     def _with(self, codes: GrowingArray[np.int32], lookup: tuple[Inverted, Places] | None) -> Column:
-        column = Column.__new__(Column)
-        column._begin(self._dictionary, codes, lookup)
-        column._asked = self._asked
-        return column
+        return Column._of(self._dictionary, codes, lookup, self._asked)

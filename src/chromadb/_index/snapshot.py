@@ -136,7 +136,7 @@ class Snapshot:
             self.alive.replace(gone, np.zeros(len(gone), dtype=np.bool_)).append(np.ones(len(added), dtype=np.bool_)),
             index,
             columns,
-        )._compacted()
+        )._tidied()
 
     def with_vectors(self, vectors: Vectors) -> Snapshot:
         """Return this snapshot with the vectors of its places."""
@@ -176,10 +176,15 @@ class Snapshot:
         kept = list({**self.columns, **columns}.items())[-most:]
         return replace(self, columns=dict(kept))
 
-    def _compacted(self) -> Snapshot:
+    def _tidied(self) -> Snapshot:
+        """Return this snapshot compacted, if it is worth it."""
+        dead = len(self) - int(np.count_nonzero(self.alive.values))
+        return self if dead < COMPACT_FROM or 2 * dead <= len(self) else self.compacted()
+
+    def compacted(self) -> Snapshot:
+        """Return this snapshot without dead places."""
         live = np.flatnonzero(self.alive.values)
-        dead = len(self) - len(live)
-        if dead < COMPACT_FROM or dead <= len(live):
+        if len(live) == len(self):
             return self
         return replace(
             self,

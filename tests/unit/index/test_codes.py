@@ -113,3 +113,8 @@ def test_auto_takes_the_shortest_codes_that_tell_vectors_apart(monkeypatch: pyte
     assert kind(empty_graph("l2", uneven * 1e6, 500, 16, "auto")) == "float32"
     monkeypatch.setattr(codes, "LARGE", 10_000)
     assert kind(empty_graph("l2", vectors, 500, 16, "auto")) == "binary"
+    assert kind(empty_graph("cosine", vectors, 500, 16, "auto")) == "binary"
+    assert kind(empty_graph("ip", vectors, 500, 16, "auto")) == "int8"
+    one_long = vectors_of(4000)
+    one_long[7] *= 1e4
+    assert kind(empty_graph("ip", one_long, 4000, 16, "auto")) == "float16"

@@ -75,8 +75,9 @@ def test_a_read_without_a_commit_in_between_loads_nothing(
         def fail(*arguments: Any) -> None:
             raise AssertionError("loaded again")
 
-        for name in ("load_vectors", "_begin", "_metadata"):
+        for name in ("load_vectors", "_begin"):
             monkeypatch.setattr(follow, name, fail)
+        monkeypatch.setattr(record_store, "scan_column", fail)
         assert store.query(ORIGIN, 5, where(k=2), ())[0].ids == ["b"]
         store.write("upsert", records(["b", "c"], metadatas=[{"k": 1}, {"k": 2}]))
         assert store.query(ORIGIN, 5, where(k=2), ())[0].ids == ["c"]

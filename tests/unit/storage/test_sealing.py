@@ -809,3 +809,28 @@ def test_a_segment_built_elsewhere_is_used_though_the_status_was_asked_first(ope
     there.build()
     assert here.status().num_unindexed_ops == 0
     assert here.sizes() == [300]
+
+
+def test_a_finished_build_does_not_make_the_next_query_load_everything_again(
+    on_disk: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chromadb._storage.local import collection as collection_module
+
+    loads: list[int] = []
+    load = collection_module.load_vectors
+
+    def counted(*arguments: Any) -> Any:
+        loads.append(1)
+        return load(*arguments)
+
+    monkeypatch.setattr(collection_module, "load_vectors", counted)
+    on_disk.write("add", range(150))
+    on_disk.check()
+    on_disk.build()
+    assert on_disk.sizes() == [150]
+    assert len(loads) == 1
+    on_disk.write("add", range(150, 400))
+    on_disk.build()
+    assert on_disk.sizes() == [400]
+    on_disk.check()
+    assert len(loads) == 1

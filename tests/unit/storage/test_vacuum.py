@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -375,3 +376,39 @@ def test_writers_of_this_process_wait_for_it(open_backend: Any, create: Any) -> 
         assert errors == []
         assert store.count() == 300 + 7 * 19
         assert store.check() == []
+
+
+def test_another_thread_in_the_way_is_waited_for_as_long_as_is_said(
+    open_backend: Any, create: Any, records: Any
+) -> None:
+    backend = open_backend()
+    address = create(backend)
+    with backend.open(address) as store:
+        store.write("add", records(["a"]))
+        with store.database.write():
+            outcome: list[Any] = []
+            thread = threading.Thread(target=lambda: outcome.extend(backend.vacuum(timeout=0.05)))
+            thread.start()
+            thread.join(20)
+            assert not thread.is_alive()
+    assert "for 0.05 seconds" in outcome[0].error
+    assert "smaller batches" not in outcome[0].error
+    assert backend.vacuum(timeout=5)[0].error is None
+
+
+def test_an_unfinished_folder_that_is_finished_meanwhile_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chromadb._storage.local import sealed
+
+    (tmp_path / f".{os.getpid()}-abc").mkdir()
+    scandir = os.scandir
+
+    def scan_and_rename(path: Any) -> Any:
+        entries = list(scandir(path))
+        os.rename(tmp_path / f".{os.getpid()}-abc", tmp_path / "abc")
+        return entries
+
+    monkeypatch.setattr(sealed.os, "scandir", scan_and_rename)
+    sealed.sweep(tmp_path)
+    assert (tmp_path / "abc").is_dir()

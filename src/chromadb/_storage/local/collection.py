@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ from chromadb._storage.local.turns import turn
 from chromadb._storage.local.vacuum import outdated_segments, vacuum_database
 
 SEGMENTS, TEXT, COLUMNS = "index", "text", "columns"
-"""Folders for what is derived from the records; both can be deleted at any time."""
+"""Folders for what is derived from the records; each can be deleted at any time."""
 
 PURGE_BATCH, PURGE_PAUSE = 256, 0.002
 """Vectors of deleted records removed in one transaction, which takes some 10 ms, and seconds in between."""
@@ -76,8 +76,8 @@ class LocalCollection(ForkAware):
         self._documents = Documents(None if folder is None else folder / TEXT, lambda: builder.schedule(self))
         self._columns = MetadataColumns(None if folder is None else folder / COLUMNS, lambda: builder.schedule(self))
         self._snapshot = Snapshot()
-        self._loaded = 0
-        """Which segments the snapshot was loaded with: their version."""
+        self._loaded: frozenset[str] = frozenset()
+        """The names of the segments that there were when the vectors of the snapshot were loaded."""
         self._advancing = threading.Lock()
         self.building = False
         """Whether the builder is at work here."""
@@ -218,7 +218,7 @@ class LocalCollection(ForkAware):
             self._builder.schedule(self)
 
     def close(self) -> None:
-        """Close the files and let go of the memory."""
+        """Close the files and let go of the memory; a transaction that runs already goes on to its end."""
         self.database.close()
         self._snapshot = Snapshot()
         self._segments.close()
@@ -226,8 +226,9 @@ class LocalCollection(ForkAware):
         self._columns.close()
 
     def after_fork(self, *, child: bool) -> None:
-        """Begin with a new lock in a child."""
+        """Begin with a new lock in a child, where nothing is being built."""
         if child:
+            self.building = False
             self._advancing = threading.Lock()
             self._segments.after_fork()
             self._documents.after_fork()
@@ -248,31 +249,32 @@ class LocalCollection(ForkAware):
 
     def build(self, stop: threading.Event) -> bool:
         """Seal what is due; return whether there is more to do. Called by the builder."""
+        self.building = True
+        try:
+            with turn(self._folder) as mine:
+                # What another process builds is found when it is done.
+                return self._build(stop) if mine else not stop.is_set()
+        finally:
+            self.building = False
+
+    def _build(self, stop: threading.Event) -> bool:
         vacuums = self._vacuums
 
         def vacuumed() -> bool:
             return vacuums != self._vacuums
 
-        self.building = True
-        try:
-            with turn(self._folder) as mine:
-                if not mine:
-                    # What the other process builds is found when it is done.
-                    return not stop.is_set()
-                self._purge(stop)
-                # Columns and the text index first: they take a tenth of the time.
-                with self.database.read() as sql:
-                    self._columns.build(sql, lambda: stop.is_set() or vacuumed())
-                with self.database.read() as sql:
-                    self._documents.build(sql, lambda: stop.is_set() or vacuumed())
-                self.database.checkpoint()
-                more = self._build_segment(stop, vacuumed)
-            if vacuumed():
-                # What was built may know what was deleted.
-                self._remove_outdated()
-            return more or (vacuumed() and not stop.is_set())
-        finally:
-            self.building = False
+        self._purge(stop)
+        # Columns and the text index first: they take a tenth of the time.
+        with self.database.read() as sql:
+            self._columns.build(sql, lambda: stop.is_set() or vacuumed())
+        with self.database.read() as sql:
+            self._documents.build(sql, lambda: stop.is_set() or vacuumed())
+        self.database.checkpoint()
+        more = self._build_segment(stop, vacuumed)
+        if vacuumed():
+            # What was built may know what was deleted.
+            self._remove_outdated()
+        return more or (vacuumed() and not stop.is_set())
 
     def _purge(self, stop: threading.Event) -> None:
         """Remove vectors of deleted records, few at a time, so that writers do not wait."""
@@ -307,17 +309,20 @@ class LocalCollection(ForkAware):
                 if not changed():
                     self._nothing_to_seal = state.commit_no
                 return not stop.is_set() and recipe != self.recipe
-            self._install(self._segments.add(segment, state.lineage))
+            self._install(self._segments.add(segment, state.lineage), plan.replaces)
         self._segments.remove(plan.replaces)
         self._unbuilt = 0 if len(plan.labels) else plan.unsealed
         return False
 
-    def _install(self, segment: Segment) -> None:
+    def _install(self, segment: Segment, replaces: Collection[str]) -> None:
+        """Put a new segment into the snapshot, in place of those that it replaces."""
         with self.database.read() as sql, self._advancing:
             state = records.read_state(sql)
             self._snapshot = follow(sql, self._snapshot, state)
             if segment.recipe.space == self._hnsw.space:
                 self._snapshot = seal(sql, self._snapshot, state, segment)
+            self._segments.retire(replaces)
+            self._loaded = (self._loaded | {segment.name}) - frozenset(replaces)
 
     def _current_segments(self, state: State) -> list[Segment]:
         return [] if state.dimension is None else self._segments.segments(state.lineage, state.dimension)
@@ -345,7 +350,7 @@ class LocalCollection(ForkAware):
         with self._advancing:
             state = records.read_state(sql)
             snapshot = follow(sql, self._snapshot, state, self._columns)
-            if vectors and (snapshot.vectors is None or self._segments.version() != self._loaded):
+            if vectors and (snapshot.vectors is None or self._segments.names() != self._loaded):
                 snapshot = self._load_vectors(sql, snapshot, state)
             snapshot = load_columns(sql, snapshot, state, keys_of(filter), self._columns)
             self._snapshot = snapshot
@@ -354,7 +359,7 @@ class LocalCollection(ForkAware):
     def _load_vectors(self, sql: apsw.Connection, snapshot: Snapshot, state: State) -> Snapshot:
         if state.dimension is None:
             return snapshot
-        self._loaded = self._segments.version()
+        self._loaded = self._segments.names()
         segments = [each for each in self._current_segments(state) if each.recipe.space == self._hnsw.space]
         snapshot = load_vectors(sql, snapshot, state, state.dimension, segments)
         bad = any(each.recipe != self.recipe or each.commit_no > state.commit_no for each in segments)

@@ -60,7 +60,7 @@ class SqliteDatabase(ForkAware):
         self.name = path or f"memory:{schema}"
         self._schema = schema
         self._synchronous = synchronous
-        self._busy_timeout = busy_timeout
+        self.busy_timeout = busy_timeout
         self._uri = f"file:/chromadb-{os.getpid()}-{id(self)}-{time.monotonic_ns()}?vfs=memdb" if path is None else ""
         self._writer = threading.Lock()
         self._in_memory = SharedLock(busy_timeout)
@@ -121,13 +121,13 @@ class SqliteDatabase(ForkAware):
     def outside_transactions(self, timeout: float | None) -> Iterator[apsw.Connection]:
         """Give a connection for maintenance, which waits `timeout` seconds for other processes; this process does not
         write meanwhile."""
-        with explained(self.name), self._writing(), self._pool.lend() as connection:
+        with explained(self.name), self._writing(timeout), self._pool.lend() as connection:
             if timeout is not None:
                 connection.set_busy_timeout(int(timeout * 1000))
             try:
                 yield connection
             finally:
-                connection.set_busy_timeout(int(self._busy_timeout * 1000))
+                connection.set_busy_timeout(int(self.busy_timeout * 1000))
 
     def close(self) -> None:
         """Close every connection that is not in use, and those in use when they are given back."""
@@ -140,7 +140,7 @@ class SqliteDatabase(ForkAware):
         """Begin with new locks in a child."""
         if child:
             self._writer = threading.Lock()
-            self._in_memory = SharedLock(self._busy_timeout)
+            self._in_memory = SharedLock(self.busy_timeout)
 
     # --- connections ------------------------------------------------------------------------------
 
@@ -173,16 +173,17 @@ class SqliteDatabase(ForkAware):
             yield
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self, timeout: float | None = None) -> Iterator[None]:
         if self.path is None:
             with self._in_memory.exclusive():
                 yield
             return
         self._check_file()
-        if not self._writer.acquire(timeout=self._busy_timeout):
+        patience = self.busy_timeout if timeout is None else timeout
+        if not self._writer.acquire(timeout=patience):
+            advice = "Write smaller batches, or raise chroma_busy_timeout_seconds." if timeout is None else "Try later."
             raise StorageLockedError(
-                f"Another thread of this process has been writing to {self.name} for {self._busy_timeout:g} seconds. "
-                "Write smaller batches, or raise chroma_busy_timeout_seconds."
+                f"Another thread of this process has been writing to {self.name} for {patience:g} seconds. {advice}"
             )
         try:
             yield
@@ -195,7 +196,7 @@ class SqliteDatabase(ForkAware):
             connection = apsw.Connection(self._uri, flags=flags | apsw.SQLITE_OPEN_URI)
         else:
             connection = apsw.Connection(self.path, flags=flags)
-        connection.set_busy_timeout(int(self._busy_timeout * 1000))
+        connection.set_busy_timeout(int(self.busy_timeout * 1000))
         connection.execute(
             f"PRAGMA page_size={PAGE_SIZE}; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; "
             f"PRAGMA cache_size=-{CACHE_KIB}; PRAGMA synchronous={self._synchronous}; "
@@ -228,7 +229,7 @@ class SqliteDatabase(ForkAware):
 
     def _enter_wal_mode(self, connection: apsw.Connection) -> None:
         """Switch the file to a write-ahead log, which SQLite does not wait for a lock to do."""
-        deadline = time.monotonic() + self._busy_timeout
+        deadline = time.monotonic() + self.busy_timeout
         while True:
             try:
                 connection.execute("PRAGMA journal_mode=WAL")

@@ -19,7 +19,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 from uuid import UUID
@@ -277,10 +277,13 @@ class LocalBackend(Catalog):
             folders = self.path / COLLECTIONS
             # Renamed together before any is emptied: all of them are deleted, or none.
             names = [str(id) for id in doomed() if (folders / str(id)).is_dir()]
-            for name in names:
-                self._open.close_idle(UUID(name))
-                with explained(str(folders / name)):
-                    os.rename(folders / name, folders / (name + DELETED))
+            with ExitStack() as undo:
+                for name in names:
+                    self._open.close_idle(UUID(name))
+                    with explained(str(folders / name)):
+                        os.rename(folders / name, folders / (name + DELETED))
+                    undo.callback(os.rename, folders / (name + DELETED), folders / name)
+                undo.pop_all()
             for name in names:
                 self._open.retire(UUID(name))
                 _empty(folders / (name + DELETED))

@@ -81,7 +81,8 @@ def load_vectors(
         dimension: of the vectors.
         segments: what there is; those that cannot be brought up to date are left out.
     """
-    snapshot = _without_dead(snapshot)
+    # So that vectors can be read off the table as it is.
+    snapshot = snapshot.without_vectors().compacted()
     total = len(snapshot)
     covered = np.zeros(total + 1, dtype=np.bool_)
     sealed = []
@@ -171,8 +172,9 @@ def _decoded_columns(sql: apsw.Connection, snapshot: Snapshot, keys: Sequence[st
     if not keys:
         return {}
     values: dict[str, list[object]] = {key: [None] * len(snapshot) for key in keys}
-    labels, texts = _metadata(sql)
-    for place, text in zip(np.searchsorted(snapshot.labels.values, labels).tolist(), texts, strict=True):
+    rows = list(records.scan_column(sql, "metadata"))
+    places = np.searchsorted(snapshot.labels.values, [label for label, _ in rows])
+    for place, (_, text) in zip(places.tolist(), rows, strict=True):
         metadata = records.decode_metadata(text) or {}
         for key in keys:
             values[key][place] = metadata.get(key)
@@ -182,23 +184,3 @@ def _decoded_columns(sql: apsw.Connection, snapshot: Snapshot, keys: Sequence[st
 def _begin(commit_no: int, next_label: int, labels: Labels) -> Snapshot:
     alive = np.ones(len(labels), dtype=np.bool_)
     return Snapshot(commit_no, next_label, GrowingArray(labels), GrowingArray(alive))
-
-
-def _without_dead(snapshot: Snapshot) -> Snapshot:
-    """Return a snapshot whose every place is alive, so that vectors can be read off the table as it is."""
-    live = np.flatnonzero(snapshot.alive.values)
-    if len(live) == len(snapshot):
-        return snapshot
-    return Snapshot(
-        snapshot.commit_no,
-        snapshot.next_label,
-        GrowingArray(snapshot.labels.values[live]),
-        GrowingArray(np.ones(len(live), dtype=np.bool_)),
-        None,
-        {key: column.keep(live) for key, column in snapshot.columns.items()},
-    )
-
-
-def _metadata(sql: apsw.Connection) -> tuple[list[int], Iterator[str]]:
-    rows = list(records.scan_column(sql, "metadata"))
-    return [label for label, _ in rows], (text for _, text in rows)

@@ -43,10 +43,6 @@ class Lease:
         """Whether nobody uses it, the builder included."""
         return not self.users and not self.store.building
 
-    def measure(self) -> None:
-        """Note how much memory it takes."""
-        self.nbytes, self.pages = self.store.nbytes, self.store.database.nbytes
-
 
 class OpenCollections(ForkAware):
     """The table of open collections.
@@ -95,12 +91,12 @@ class OpenCollections(ForkAware):
     def retire(self, id: UUID) -> bool:
         """Close a deleted collection; return False if it is in use: then the last user is told when giving it back."""
         with self._lock:
+            self._sizes.pop(id, None)
             lease = self.leases.pop(id, None)
             if lease is not None:
                 lease.closing = lease.deleted = True
                 if lease.users:
                     return False
-            self._sizes.pop(id, None)
         if lease is not None:
             lease.store.close()
         return True
@@ -115,7 +111,7 @@ class OpenCollections(ForkAware):
         lease.store.close()
 
     def close(self) -> None:
-        """Close every collection; those in use work until they are given back."""
+        """Close every collection; what runs in those in use goes on to its end."""
         with self._lock:
             leases, self.leases = self.leases, OrderedDict()
             for lease in leases.values():
@@ -134,16 +130,24 @@ class OpenCollections(ForkAware):
 
     def _keep_within_memory(self, id: UUID, lease: Lease) -> None:
         former = lease.nbytes
-        lease.measure()
-        self._sizes[id] = lease.nbytes
+        self._measure(id, lease)
         if lease.nbytes > GROWN * former:
             # What was needed to load it is free again.
             give_back_memory()
         if self._make_room() > 0 and lease.idle:
             lease.store.shrink()
             give_back_memory()
-            lease.measure()
+            self._measure(id, lease)
             self._tell_of_excess(lease)
+
+    def _measure(self, id: UUID, lease: Lease) -> None:
+        """Note how much memory a collection takes."""
+        nbytes, pages = lease.store.nbytes, lease.store.database.nbytes
+        with self._lock:
+            # Unless it was retired meanwhile.
+            if self.leases.get(id) is lease:
+                lease.nbytes, lease.pages = nbytes, pages
+                self._sizes[id] = nbytes
 
     def _make_room(self, further: int = 0) -> int:
         """Take files and memory from idle collections, least recently used first, until the others keep to the limits.

@@ -157,7 +157,11 @@ def _is_abandoned(entry: os.DirEntry[str]) -> bool:
             return True
         except OSError:
             pass
-    return time.time() - entry.stat().st_mtime > ABANDONED
+    try:
+        return time.time() - entry.stat().st_mtime > ABANDONED
+    except FileNotFoundError:
+        # Finished, and renamed, a moment ago.
+        return False
 
 
 def _sync(path: Path) -> None:

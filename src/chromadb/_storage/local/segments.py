@@ -50,12 +50,25 @@ class SegmentFolder:
         self._folder = folder
         self._open: dict[str, Segment] = {}
         self._refused: set[str] = set()
+        self._retired: frozenset[str] = frozenset()
+        # The names in the folder when it was last listed, and when it had been modified then.
+        self._listed: tuple[int, frozenset[str]] = (0, frozenset())
         self._seen = 0
         self._lock = threading.Lock()
 
-    def version(self) -> int:
-        """Return a number that changes when segments come or go, through another process too."""
-        return self._modified()
+    def names(self) -> frozenset[str]:
+        """Return the names of the segments there are, damaged ones included; other processes make and remove some."""
+        if self._folder is None:
+            return frozenset(self._open)
+        modified, names = self._listed
+        now = self._modified()
+        if now != modified:
+            try:
+                names = frozenset(entry.name for entry in os.scandir(self._folder) if not entry.name.startswith("."))
+            except FileNotFoundError:
+                names = frozenset()
+            self._listed = now, names
+        return names - self._retired
 
     def segments(self, lineage: str, dimension: int) -> list[Segment]:
         """Return the segments that are whole and were made of this record store."""
@@ -76,14 +89,21 @@ class SegmentFolder:
             self._open[segment.name] = segment
         return segment
 
-    def remove(self, names: Collection[str]) -> None:
-        """Let go of segments; those that searches still use go when these end."""
+    def retire(self, names: Collection[str]) -> None:
+        """Let go of segments that `remove` is to follow for; those that searches still use go when these end."""
         with self._lock:
+            self._retired |= frozenset(names)
             for name in names:
                 self._open.pop(name, None)
+
+    def remove(self, names: Collection[str]) -> None:
+        """Let go of segments, and remove their files."""
+        self.retire(names)
         if self._folder is not None:
             for name in names:
                 shutil.rmtree(self._folder / name, ignore_errors=True)
+            with self._lock:
+                self._retired = frozenset(name for name in self._retired if (self._folder / name).exists())
 
     def sweep(self) -> None:
         """Remove what is damaged or foreign, and what processes that ended have left unfinished."""
@@ -112,8 +132,8 @@ class SegmentFolder:
     def _look(self, folder: Path, lineage: str, dimension: int) -> None:
         self._seen = self._modified()
         found = {}
-        for name in sorted(entry.name for entry in os.scandir(folder)) if folder.is_dir() else []:
-            if name.startswith(".") or name in self._refused:
+        for name in sorted(self.names()):
+            if name in self._refused:
                 continue
             try:
                 segment = self._open.get(name) or _read(folder / name, lineage, dimension)

@@ -8,6 +8,7 @@ left in any file of the place.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,22 +42,31 @@ def vacuum_database(
     if path is None:
         return
     with database.outside_transactions(timeout) as sql:
-        try:
-            if prepare is not None:
-                with sql:
-                    prepare(sql)
-            # Not in memory, where it would not fit.
-            sql.execute("PRAGMA temp_store=FILE")
-            sql.execute("VACUUM")
-            blocked, _, _ = sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() or (0, 0, 0)
-        except (apsw.BusyError, apsw.LockedError):
-            blocked = 1
-        finally:
-            sql.execute("PRAGMA temp_store=MEMORY")
-    if blocked:
-        raise StorageLockedError(
-            f"{path} is in use{_by_whom(path)}. Stop what uses it, or give more time, and vacuum it again."
-        )
+        deadline = time.monotonic() + (database.busy_timeout if timeout is None else timeout)
+        while not _vacuum(sql, prepare):
+            # SQLite waits for readers and writers, but not for another checkpoint.
+            if time.monotonic() > deadline:
+                raise StorageLockedError(
+                    f"{path} is in use{_by_whom(path)}. Stop what uses it, or give more time, and vacuum it again."
+                )
+            time.sleep(0.02)
+
+
+def _vacuum(sql: apsw.Connection, prepare: Callable[[apsw.Connection], None] | None) -> bool:
+    """Return whether nobody was in the way."""
+    try:
+        if prepare is not None:
+            with sql:
+                prepare(sql)
+        # Not in memory, where it would not fit.
+        sql.execute("PRAGMA temp_store=FILE")
+        sql.execute("VACUUM")
+        blocked, _, _ = sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() or (0, 0, 0)
+    except (apsw.BusyError, apsw.LockedError):
+        return False
+    finally:
+        sql.execute("PRAGMA temp_store=MEMORY")
+    return not blocked
 
 
 def outdated_segments(sql: apsw.Connection, state: State, segments: list[Segment]) -> list[str]:
