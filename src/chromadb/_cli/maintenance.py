@@ -39,7 +39,8 @@ def vacuum(context: click.Context, path: str, force: bool, timeout: float | None
     Indexes that know deleted records are removed as well, and made anew in the background when the data is next used.
 
     It takes some seconds for a gigabyte, and room for a copy of the largest collection. Writers wait meanwhile. It
-    works beside a running server, but is quicker without. Deleted collections need no vacuum.
+    works beside a running server, and waits for an index that this is building; it is quicker without. Deleted
+    collections need no vacuum. On Windows, where nobody can tell that an index is being built, stop the server first.
 
     The exit code is 1 if a file was in use all the time, or is damaged: the others are done.
     """

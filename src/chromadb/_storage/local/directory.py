@@ -4,7 +4,8 @@
 
     <path>/catalog.sqlite3                        tenants, databases, collections
     <path>/collections/<uuid>/records.sqlite3     the records of one collection
-    <path>/collections/<uuid>/index/, text/       what is derived from them; can be deleted at any time
+    <path>/collections/<uuid>/index/, text/, columns/
+                                                  what is derived from them; can be deleted at any time
 
 A folder is made when its collection is first opened, after the catalog has its row; so a folder without a row is left
 over from a collection that was deleted, and is swept away. Where the disk is so full that the catalog cannot be
