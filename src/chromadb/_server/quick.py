@@ -36,8 +36,6 @@ FEW = 100
 COLLECTIONS, KINDS = 1_000, 100
 """Collections of which something is remembered, and kinds of reads of each: the last ones that were quick."""
 
-READS = (op.Query, op.Get, op.Count)
-
 
 class QuickReads:
     """What is known of the reads that were done."""

@@ -16,7 +16,7 @@ from chromadb._client.http.answers import error_of, is_refusal, is_unavailable, 
 from chromadb._client.http.failures import explain, is_broken, is_unsent
 from chromadb._client.http.options import HttpOptions
 from chromadb._client.http.parts import LARGE, is_bulky, partly_written, smaller
-from chromadb._client.http.peer import REPEATABLE, Peer
+from chromadb._client.http.peer import Peer
 from chromadb._model import operations as op
 from chromadb._model.entities import CollectionInfo
 from chromadb._model.operations import Operation, R, Selection
@@ -82,7 +82,7 @@ class AsyncHttpRunner:
 
     async def _ask(self, operation: Operation[R], peer: Peer) -> R:
         request = await in_thread_if(is_bulky(operation), encode_request, operation, peer.dialect, base64=peer.base64)
-        response = await self._send(request, isinstance(operation, REPEATABLE))
+        response = await self._send(request, isinstance(operation, op.Read))
         error = error_of(response, operation, self.base_url, peer.version)
         if error is not None:
             raise error
