@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import chromadb
-from chromadb._cli import copying
 from chromadb._model import operations as op
+from chromadb._transfer import copying
 
 
 class Unregistered(chromadb.EmbeddingFunction[Any]):
@@ -182,9 +182,9 @@ def test_a_source_that_is_written_to_meanwhile_is_noticed(
     chroma: Any, fill: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill("data", notes=50)
-    genuine = copying._count
+    genuine = copying.Side.count
     counts = iter([50, 51, 50])
-    monkeypatch.setattr(copying, "_count", lambda client, info: (genuine(client, info), next(counts))[1])
+    monkeypatch.setattr(copying.Side, "count", lambda side, info: (genuine(side, info), next(counts))[1])
     code, out, err = chroma("copy", "--from", "data", "--to", "copy", "--all")
     assert (code, out) == (1, "")
     assert "has 51 records, and its copy 50: somebody was writing to one of them" in err

@@ -78,7 +78,7 @@ def copy(
 
     Tenant and database must exist on the other side: chroma db create makes a database.
     """
-    from chromadb._cli.copying import Copying, list_copies
+    from chromadb._transfer.copying import Copying, Side, list_copies
 
     wanted = list(dict.fromkeys(name.strip() for group in names for name in group.split(",") if name.strip()))
     if everything == bool(names) or not (everything or wanted):
@@ -87,9 +87,10 @@ def copy(
     if one.is_same(other) and (from_tenant, from_database) == (to_tenant, to_database):
         raise click.UsageError("Expected two places, got the same one twice.")
     with one.client(from_tenant, from_database) as reader:
-        collections = list_copies(reader, None if everything else wanted)
+        here = Side(reader._runner, from_tenant, from_database, str(one))
+        collections = list_copies(here, None if everything else wanted)
         with other.client(to_tenant, to_database, create=True) as writer, progress_bar() as progress:
-            copying = Copying(reader, writer, batch)
+            copying = Copying(here, Side(writer._runner, to_tenant, to_database, str(other)), batch)
             for each in collections:
                 copying.prepare(each, resume=resume)
             for each in collections:
