@@ -246,6 +246,12 @@ class ServerAnswerError(ChromaError, ValueError):
     _wire_name = "ServerAnswerError"
 
 
+class TransferError(ChromaError, RuntimeError):
+    """A copy cannot be resumed, as what is there is none, or does not agree with its source at the end."""
+
+    _code = 409
+
+
 class ThinClientError(ChromaError, RuntimeError):
     """The thin client was asked for what only the full package has."""
 

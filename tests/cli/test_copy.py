@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import chromadb
-from chromadb._cli import copying
 from chromadb._model import operations as op
+from chromadb._transfer import copying
 
 
 class Unregistered(chromadb.EmbeddingFunction[Any]):
@@ -182,9 +182,9 @@ def test_a_source_that_is_written_to_meanwhile_is_noticed(
     chroma: Any, fill: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill("data", notes=50)
-    genuine = copying._count
+    genuine = copying.Side.count
     counts = iter([50, 51, 50])
-    monkeypatch.setattr(copying, "_count", lambda client, info: (genuine(client, info), next(counts))[1])
+    monkeypatch.setattr(copying.Side, "count", lambda side, info: (genuine(side, info), next(counts))[1])
     code, out, err = chroma("copy", "--from", "data", "--to", "copy", "--all")
     assert (code, out) == (1, "")
     assert "has 51 records, and its copy 50: somebody was writing to one of them" in err
@@ -198,7 +198,8 @@ def test_wrong_calls(chroma: Any, fill: Any) -> None:
         (["--from", "data", "--to", "./data/", "--all"], 2, "Expected two places, got the same one twice"),
         (["--from", "nowhere", "--to", "copy", "--all"], 1, "There is no directory nowhere"),
         (["--from", "data", "--to", "copy", "-c", "nothing"], 1, "Collection 'nothing' does not exist"),
-        (["--from", "data", "--to", "copy", "-c", "", "--from-database", "none"], 1, "Database 'none' does not exist"),
+        (["--from", "data", "--to", "copy", "-c", "a", "--from-database", "none"], 1, "Database 'none' does not exist"),
+        (["--from", "data", "--to", "copy", "-c", " ,"], 2, "Expected --all, or --collections with a name"),
         (["--from", "data", "--to", "http://127.0.0.1:1", "--all"], 1, "127.0.0.1:1"),
         (["--from", "data", "--to", "copy", "--all", "--to-header", "A: b"], 2, "A server is named by its URL"),
     ):
@@ -207,6 +208,30 @@ def test_wrong_calls(chroma: Any, fill: Any) -> None:
         assert message in err
         assert err.count("\n") == 1
     assert not os.path.exists("copy")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("http://localhost:8000", "http://localhost:8000/"),
+        ("http://localhost:8000", "http://LOCALHOST:8000/api/v2"),
+        ("https://host/chroma", "https://host:443/chroma/"),
+        ("data", "link"),
+    ],
+)
+def test_nothing_is_copied_onto_itself_however_it_is_written(chroma: Any, fill: Any, one: str, other: str) -> None:
+    fill("data", notes=1)
+    os.symlink("data", "link")
+    code, out, err = chroma("copy", "--from", one, "--to", other, "--all", "--resume")
+    assert (code, out) == (2, "")
+    assert "Expected two places, got the same one twice" in err
+
+
+def test_names_may_be_written_with_commas(chroma: Any, fill: Any, contents: Any) -> None:
+    fill("data", notes=2, letters=3, other=1)
+    code, out, err = chroma("copy", "--from", "data", "--to", "copy", "-c", "notes, letters,")
+    assert (code, err) == (0, ""), out
+    assert sorted(read("copy", contents)) == ["letters", "notes"]
 
 
 def test_headers_reach_the_server_they_are_for(chroma: Any, fill: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -335,6 +336,64 @@ def test_a_client_that_is_closed_while_others_use_it(stub: Any, client: Any) -> 
     go.set()
     thread.join()
     assert ends[-2:] == [ClosedClientError, ClosedClientError]
+
+
+def test_a_client_that_is_closed_between_two_steps_of_a_request(
+    stub: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread closes when this one has made its request, and no connection; none is made any more."""
+    transport = client._system.runner._transport
+    send, made = transport.send, []
+
+    def late(request: Any) -> Any:
+        client.close()
+        monkeypatch.setattr(httpx, "Client", lambda **options: made.append(options))
+        return send(request)
+
+    monkeypatch.setattr(transport, "send", late)
+    with pytest.raises(ClosedClientError):
+        client.heartbeat()
+    assert not made
+    assert stub.asked == []
+
+
+def test_a_client_that_is_closed_when_its_request_has_connections(
+    stub: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport = client._system.runner._transport
+    connections = transport._client
+
+    def late() -> Any:
+        found = connections()
+        client.close()
+        return found
+
+    monkeypatch.setattr(transport, "_client", late)
+    with pytest.raises(ClosedClientError):
+        client.heartbeat()
+
+
+def test_an_asynchronous_client_that_is_closed_between_two_steps_of_a_request(
+    stub: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def close_late(*, connected: bool) -> None:
+        client = await chromadb.AsyncHttpClient(port=stub.port)
+        transport = client._system.runner._transport
+        patched, name = (transport._client(), "request") if connected else (transport, "send")
+        request = getattr(patched, name)
+
+        async def late(*args: Any, **kwargs: Any) -> Any:
+            await client.close()
+            return await request(*args, **kwargs)
+
+        monkeypatch.setattr(patched, name, late)
+        with pytest.raises(ClosedClientError):
+            await client.heartbeat()
+
+    stub.asked.clear()
+    asyncio.run(close_late(connected=False))
+    asyncio.run(close_late(connected=True))
+    assert "/api/v2/heartbeat" not in stub.paths
 
 
 def test_clients_of_one_system_share_it_until_the_last_is_closed(stub: Any, client: Any) -> None:

@@ -14,7 +14,7 @@ from chromadb._model import operations as op
 from chromadb._model.entities import Address
 from chromadb._model.operations import Selection
 from chromadb._model.where import parse_filter
-from chromadb._server.quick import QUICK, QuickReads
+from chromadb._server.quick import COLLECTIONS, KINDS, QUICK, QuickReads
 
 HERE = Address(None, None, uuid4())
 ONE = np.ones((1, 3), dtype=np.float32)
@@ -76,6 +76,29 @@ def test_a_write_to_the_collection_makes_it_unknown_again() -> None:
     reads.forget(HERE.collection)
     assert not reads.allows(op.Count(HERE))
     assert reads.allows(op.Count(elsewhere))
+
+
+def test_a_client_that_asks_in_ever_other_ways_fills_no_memory() -> None:
+    reads = QuickReads()
+    for ef_search in range(1, KINDS + 2):
+        reads.note(op.Query(HERE, ONE, ef_search=ef_search), 0.0)
+    assert [len(kinds) for kinds in reads._quick.values()] == [KINDS]
+    assert not reads.allows(op.Query(HERE, ONE, ef_search=1))
+    assert reads.allows(op.Query(HERE, ONE, ef_search=2))
+    assert reads.allows(op.Query(HERE, ONE, ef_search=KINDS + 1))
+
+
+def test_of_many_collections_the_last_ones_are_remembered() -> None:
+    reads = QuickReads()
+    addresses = [Address(None, None, uuid4()) for _ in range(COLLECTIONS + 1)]
+    for address in addresses[:-1]:
+        reads.note(op.Count(address), 0.0)
+    reads.note(op.Count(addresses[0]), 0.0)
+    reads.note(op.Count(addresses[-1]), 0.0)
+    assert len(reads._quick) == COLLECTIONS
+    assert reads.allows(op.Count(addresses[0]))
+    assert not reads.allows(op.Count(addresses[1]))
+    assert reads.allows(op.Count(addresses[-1]))
 
 
 @pytest.fixture

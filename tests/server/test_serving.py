@@ -144,8 +144,10 @@ def test_an_idle_connection_is_closed_after_a_while(start_server: Callable[..., 
     server = start_server(chroma_server_keepalive_seconds=1)
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as sock:
         sock.sendall(HEARTBEAT)
-        assert b"heartbeat" in sock.recv(65536)
-        assert sock.recv(65536) == b""
+        received = b""
+        while chunk := sock.recv(65536):
+            received += chunk
+        assert b"heartbeat" in received
 
 
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="needs /proc to see the limit")
@@ -247,7 +249,14 @@ def test_a_worker_that_dies_is_replaced(start_server: Callable[..., Any]) -> Non
     assert len(before) == 2
     os.kill(min(before), signal.SIGKILL)
     wait_for(lambda: len(workers()) == 2 and workers() != before)
-    assert ask(server, "GET", "/api/v2/heartbeat")[0] == 200
+
+    def answers() -> bool:
+        try:
+            return bool(ask(server, "GET", "/api/v2/heartbeat")[0] == 200)
+        except ConnectionError:
+            return False  # it had come to the one that died
+
+    wait_for(answers)
     assert server.stop() == 0
 
 

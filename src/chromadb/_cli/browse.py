@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from chromadb._cli.commands import Command, Failure
-from chromadb._cli.place import Place, database_option, place_options, tenant_option
+from chromadb._cli.target import Target, database_option, target_options, tenant_option
 
 
 @click.command(
@@ -17,13 +17,13 @@ from chromadb._cli.place import Place, database_option, place_options, tenant_op
     """,
 )
 @click.argument("collection", required=False)
-@place_options
+@target_options
 @tenant_option
 @database_option
 @click.option("--theme", type=click.Choice(["dark", "light"]), default="dark", show_default=True, help="The colours.")
 @click.pass_context
 def browse(
-    context: click.Context, collection: str | None, place: Place, tenant: str, database: str, theme: str
+    context: click.Context, collection: str | None, target: Target, tenant: str, database: str, theme: str
 ) -> None:
     """Look at collections and records in the terminal, without changing anything.
 
@@ -36,9 +36,9 @@ def browse(
         raise Failure("chroma browse needs the package textual: pip install 'chromadb[browse]'.") from None
     from chromadb._cli.browser.app import Browser
 
-    with place.client(tenant, database) as client:
+    with target.client(tenant, database) as client:
         if collection is not None:
             client.get_collection(collection, embedding_function=None)
-        browser = Browser(client, str(place), collection, theme=theme)
+        browser = Browser(client, str(target), collection, theme=theme)
         browser.run()
     context.exit(browser.return_code or 0)

@@ -6,7 +6,7 @@ import click
 
 from chromadb._cli.commands import Command, json_option
 from chromadb._cli.output import plural, print_json, print_table, progress_bar
-from chromadb._cli.place import parse_place
+from chromadb._cli.target import parse_target
 from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT
 
 BATCH = 1000
@@ -78,18 +78,19 @@ def copy(
 
     Tenant and database must exist on the other side: chroma db create makes a database.
     """
-    from chromadb._cli.copying import Copying, list_copies
+    from chromadb._transfer.copying import Copying, Side, list_copies
 
-    wanted = list(dict.fromkeys(name.strip() for group in names for name in group.split(",")))
-    if everything == bool(names):
+    wanted = list(dict.fromkeys(name.strip() for group in names for name in group.split(",") if name.strip()))
+    if everything == bool(names) or not (everything or wanted):
         raise click.UsageError("Expected --all, or --collections with a name, to say what to copy.")
-    one, other = parse_place(source, from_headers), parse_place(target, to_headers)
-    if (str(one), from_tenant, from_database) == (str(other), to_tenant, to_database):
+    one, other = parse_target(source, from_headers), parse_target(target, to_headers)
+    if one.is_same(other) and (from_tenant, from_database) == (to_tenant, to_database):
         raise click.UsageError("Expected two places, got the same one twice.")
     with one.client(from_tenant, from_database) as reader:
-        collections = list_copies(reader, None if everything else wanted)
+        here = Side(reader._runner, from_tenant, from_database, str(one))
+        collections = list_copies(here, None if everything else wanted)
         with other.client(to_tenant, to_database, create=True) as writer, progress_bar() as progress:
-            copying = Copying(reader, writer, batch)
+            copying = Copying(here, Side(writer._runner, to_tenant, to_database, str(other)), batch)
             for each in collections:
                 copying.prepare(each, resume=resume)
             for each in collections:

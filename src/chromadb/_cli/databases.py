@@ -6,7 +6,7 @@ import click
 
 from chromadb._cli.commands import Group, confirm, force_option, json_option
 from chromadb._cli.output import plural, print_json, print_table
-from chromadb._cli.place import Place, place_options, tenant_option
+from chromadb._cli.target import Target, target_options, tenant_option
 
 
 @click.group("db", cls=Group)
@@ -21,15 +21,15 @@ def databases() -> None:
         chroma db list --host localhost --port 8000 --json
     """,
 )
-@place_options
+@target_options
 @tenant_option
 @json_option
-def list_databases(place: Place, tenant: str, as_json: bool) -> None:
+def list_databases(target: Target, tenant: str, as_json: bool) -> None:
     """List the databases of a tenant, the oldest first, with how many collections they have."""
-    with place.admin() as admin:
+    with target.admin() as admin:
         found = []
         for database in admin.list_databases(tenant=tenant):
-            with place.client(tenant, database.name) as client:
+            with target.client(tenant, database.name) as client:
                 found.append((database, client.count_collections()))
     if as_json:
         print_json([{**database, "id": str(database.id), "collections": count} for database, count in found])
@@ -40,25 +40,25 @@ def list_databases(place: Place, tenant: str, as_json: bool) -> None:
 
 @databases.command("create", examples="chroma db create archive --path ./data")
 @click.argument("name")
-@place_options
+@target_options
 @tenant_option
-def create_database(name: str, place: Place, tenant: str) -> None:
+def create_database(name: str, target: Target, tenant: str) -> None:
     """Create a database. A directory that does not exist is made."""
-    with place.admin(create=True) as admin:
+    with target.admin(create=True) as admin:
         admin.create_database(name, tenant)
-    click.echo(f"Database {name!r} is made in tenant {tenant!r} of {place}.")
+    click.echo(f"Database {name!r} is made in tenant {tenant!r} of {target}.")
 
 
 @databases.command("delete", examples="chroma db delete archive --path ./data --force")
 @click.argument("name")
-@place_options
+@target_options
 @tenant_option
 @force_option
-def delete_database(name: str, place: Place, tenant: str, force: bool) -> None:
+def delete_database(name: str, target: Target, tenant: str, force: bool) -> None:
     """Delete a database with all its collections, for good."""
-    with place.admin() as admin:
-        with place.client(tenant, name) as client:
+    with target.admin() as admin:
+        with target.client(tenant, name) as client:
             count = client.count_collections()
-        confirm(f"Delete the database {name!r} of {place} with {plural(count, 'collection')}?", force=force)
+        confirm(f"Delete the database {name!r} of {target} with {plural(count, 'collection')}?", force=force)
         admin.delete_database(name, tenant)
     click.echo(f"Database {name!r} is deleted.")

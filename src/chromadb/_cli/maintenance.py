@@ -9,7 +9,7 @@ import click
 
 from chromadb._cli.commands import Command, confirm, force_option, json_option
 from chromadb._cli.output import human_size, plural, print_json, print_table, progress_bar, waiting
-from chromadb._cli.place import Place, path_option
+from chromadb._cli.target import Target, path_option
 
 if TYPE_CHECKING:
     from chromadb._model.entities import Vacuumed
@@ -39,11 +39,12 @@ def vacuum(context: click.Context, path: str, force: bool, timeout: float | None
     Indexes that know deleted records are removed as well, and made anew in the background when the data is next used.
 
     It takes some seconds for a gigabyte, and room for a copy of the largest collection. Writers wait meanwhile. It
-    works beside a running server, but is quicker without. Deleted collections need no vacuum.
+    works beside a running server, and waits for an index that this is building; it is quicker without. Deleted
+    collections need no vacuum. On Windows, where nobody can tell that an index is being built, stop the server first.
 
     The exit code is 1 if a file was in use all the time, or is damaged: the others are done.
     """
-    with Place(path=path).client() as client:
+    with Target(path=path).client() as client:
         confirm(f"Vacuum {os.path.abspath(path)}? Writing to it waits until it is done.", force=force)
         with progress_bar() as progress:
             task = progress.add_task("vacuum", total=None)
@@ -88,7 +89,7 @@ def check(context: click.Context, path: str, as_json: bool) -> None:
     Takes about two seconds for 100,000 records. The exit code is 1 if something is wrong. What mends itself is in an
     index, which is made anew when the collection is used; the rest has to come from a backup.
     """
-    with Place(path=path).client() as client, waiting("Reading every record ..."):
+    with Target(path=path).client() as client, waiting("Reading every record ..."):
         findings = client.check()
     if as_json:
         fields = ("where", "what", "repairable")

@@ -34,7 +34,15 @@ R = TypeVar("R")
 
 
 class Operation(msgspec.Struct, Generic[R], frozen=True):
-    """An API call whose result is of type R."""
+    """An API call whose result is of type R: a `Read` or a `Write`."""
+
+
+class Read(Operation[R], Generic[R], frozen=True):
+    """One that changes nothing: doing it twice does no harm."""
+
+
+class Write(Operation[R], Generic[R], frozen=True):
+    """One that changes what is stored: it may wait for the disk, or for others that write."""
 
 
 class Runner(Protocol):
@@ -72,31 +80,31 @@ class Selection:
 # --- the service ----------------------------------------------------------------------------------
 
 
-class Heartbeat(Operation[int], frozen=True):
+class Heartbeat(Read[int], frozen=True):
     """Nanoseconds since the epoch."""
 
 
-class GetVersion(Operation[str], frozen=True):
+class GetVersion(Read[str], frozen=True):
     """The version of the service."""
 
 
-class GetMaxBatchSize(Operation[int], frozen=True):
+class GetMaxBatchSize(Read[int], frozen=True):
     """How many records one write should carry at most."""
 
 
-class CheckHealth(Operation[bool], frozen=True):
+class CheckHealth(Read[bool], frozen=True):
     """Whether the service can read what it stores."""
 
 
-class GetUserIdentity(Operation[UserIdentity], frozen=True):
+class GetUserIdentity(Read[UserIdentity], frozen=True):
     """Who the caller is to the service."""
 
 
-class Check(Operation[list[Finding]], frozen=True):
+class Check(Read[list[Finding]], frozen=True):
     """Audit everything that is stored."""
 
 
-class Vacuum(Operation[list[Vacuumed]], frozen=True):
+class Vacuum(Write[list[Vacuumed]], frozen=True):
     """Write everything that is stored anew, without what was deleted."""
 
     timeout: float | None = None
@@ -105,47 +113,47 @@ class Vacuum(Operation[list[Vacuumed]], frozen=True):
     """Called before each part with its name, its number from 0 on, and how many there are."""
 
 
-class Reset(Operation[bool], frozen=True):
+class Reset(Write[bool], frozen=True):
     """Delete everything."""
 
 
 # --- tenants and databases ------------------------------------------------------------------------
 
 
-class CreateTenant(Operation[None], frozen=True):
+class CreateTenant(Write[None], frozen=True):
     """Make a tenant."""
 
     name: str
 
 
-class GetTenant(Operation[Tenant], frozen=True):
+class GetTenant(Read[Tenant], frozen=True):
     """Look a tenant up."""
 
     name: str
 
 
-class CreateDatabase(Operation[None], frozen=True):
+class CreateDatabase(Write[None], frozen=True):
     """Make a database."""
 
     name: str
     tenant: str
 
 
-class GetDatabase(Operation[Database], frozen=True):
+class GetDatabase(Read[Database], frozen=True):
     """Look a database up."""
 
     name: str
     tenant: str
 
 
-class DeleteDatabase(Operation[None], frozen=True):
+class DeleteDatabase(Write[None], frozen=True):
     """Delete a database and its collections."""
 
     name: str
     tenant: str
 
 
-class ListDatabases(Operation[list[Database]], frozen=True):
+class ListDatabases(Read[list[Database]], frozen=True):
     """List the databases of a tenant, oldest first."""
 
     tenant: str
@@ -156,7 +164,7 @@ class ListDatabases(Operation[list[Database]], frozen=True):
 # --- collections ----------------------------------------------------------------------------------
 
 
-class CreateCollection(Operation[CollectionInfo], frozen=True):
+class CreateCollection(Write[CollectionInfo], frozen=True):
     """Make a collection, or with `get_or_create` take the one of this name as it is."""
 
     tenant: str
@@ -168,7 +176,7 @@ class CreateCollection(Operation[CollectionInfo], frozen=True):
     get_or_create: bool = False
 
 
-class GetCollection(Operation[CollectionInfo], frozen=True):
+class GetCollection(Read[CollectionInfo], frozen=True):
     """Look a collection up by name."""
 
     tenant: str
@@ -176,7 +184,7 @@ class GetCollection(Operation[CollectionInfo], frozen=True):
     name: str
 
 
-class GetCollectionById(Operation[CollectionInfo], frozen=True):
+class GetCollectionById(Read[CollectionInfo], frozen=True):
     """Look a collection up by id."""
 
     tenant: str
@@ -184,7 +192,7 @@ class GetCollectionById(Operation[CollectionInfo], frozen=True):
     id: UUID
 
 
-class ListCollections(Operation[list[CollectionInfo]], frozen=True):
+class ListCollections(Read[list[CollectionInfo]], frozen=True):
     """List the collections of a database, oldest first."""
 
     tenant: str
@@ -193,14 +201,14 @@ class ListCollections(Operation[list[CollectionInfo]], frozen=True):
     offset: int = 0
 
 
-class CountCollections(Operation[int], frozen=True):
+class CountCollections(Read[int], frozen=True):
     """Count the collections of a database."""
 
     tenant: str
     database: str
 
 
-class ModifyCollection(Operation[CollectionInfo], frozen=True):
+class ModifyCollection(Write[CollectionInfo], frozen=True):
     """Rename a collection, replace its metadata, change its configuration; None leaves each as it is."""
 
     address: Address
@@ -210,7 +218,7 @@ class ModifyCollection(Operation[CollectionInfo], frozen=True):
     embedding_function: Mapping[str, Any] | None = None
 
 
-class DeleteCollection(Operation[None], frozen=True):
+class DeleteCollection(Write[None], frozen=True):
     """Delete a collection and its records."""
 
     tenant: str
@@ -221,28 +229,28 @@ class DeleteCollection(Operation[None], frozen=True):
 # --- records --------------------------------------------------------------------------------------
 
 
-class Add(Operation[None], frozen=True):
+class Add(Write[None], frozen=True):
     """Add records; ids that exist are left as they are."""
 
     address: Address
     records: Records
 
 
-class Update(Operation[None], frozen=True):
+class Update(Write[None], frozen=True):
     """Change records; ids that do not exist are ignored."""
 
     address: Address
     records: Records
 
 
-class Upsert(Operation[None], frozen=True):
+class Upsert(Write[None], frozen=True):
     """Change the records that exist and add the others."""
 
     address: Address
     records: Records
 
 
-class Delete(Operation[int], frozen=True):
+class Delete(Write[int], frozen=True):
     """Delete the records selected, the oldest first up to `limit`; the result is how many there were."""
 
     address: Address
@@ -250,13 +258,13 @@ class Delete(Operation[int], frozen=True):
     limit: int | None = None
 
 
-class Count(Operation[int], frozen=True):
+class Count(Read[int], frozen=True):
     """Count the records of a collection."""
 
     address: Address
 
 
-class Get(Operation[GetResult], frozen=True):
+class Get(Read[GetResult], frozen=True):
     """Read the records selected, in the order in which they were inserted."""
 
     address: Address
@@ -266,7 +274,7 @@ class Get(Operation[GetResult], frozen=True):
     include: tuple[str, ...] = GET_DEFAULT
 
 
-class Query(Operation[QueryResult], frozen=True):
+class Query(Read[QueryResult], frozen=True):
     """Find the records selected that are nearest to each vector, nearest first."""
 
     address: Address
@@ -280,7 +288,7 @@ class Query(Operation[QueryResult], frozen=True):
     """How many candidates an index looks at; the collection's for None."""
 
 
-class GetIndexingStatus(Operation[IndexingStatus], frozen=True):
+class GetIndexingStatus(Read[IndexingStatus], frozen=True):
     """How far the index of a collection is."""
 
     address: Address

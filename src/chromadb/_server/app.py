@@ -14,7 +14,7 @@ from chromadb._model.operations import Operation
 from chromadb._server.access_log import AccessLog, Line, now
 from chromadb._server.pages import PAGES
 from chromadb._server.pool import Pool
-from chromadb._server.quick import READS, SLOW, QuickReads, clock
+from chromadb._server.quick import SLOW, QuickReads, clock
 from chromadb._server.refusals import Disconnected, Header, Refusal
 from chromadb._server.request import Receive, Request, Scope, Send
 from chromadb._server.router import Match, match
@@ -27,21 +27,6 @@ logger = logging.getLogger("chromadb.server")
 
 _AT_ONCE = (op.Heartbeat, op.GetVersion, op.GetMaxBatchSize, op.GetUserIdentity)
 """Operations that touch no storage; they are run in place, however busy the threads are."""
-
-_WRITES = (
-    op.Reset,
-    op.CreateTenant,
-    op.CreateDatabase,
-    op.DeleteDatabase,
-    op.CreateCollection,
-    op.ModifyCollection,
-    op.DeleteCollection,
-    op.Add,
-    op.Update,
-    op.Upsert,
-    op.Delete,
-)
-"""Operations that may wait for the disk, or for each other."""
 
 _SMALL = 64 * 1024
 """The longest body that is decoded in the event loop."""
@@ -186,9 +171,9 @@ class Application:
 
         if kind in _AT_ONCE:
             return answer(decode())
-        if kind in _WRITES:
+        if kind is not None and issubclass(kind, op.Write):
             return await self._write(decode, answer)
-        if kind in READS and len(body) <= _SMALL:
+        if len(body) <= _SMALL:
             return await self._read(decode(), answer)
         return await self._pool.run(lambda: answer(decode()), writes=False)
 

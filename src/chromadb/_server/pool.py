@@ -92,6 +92,8 @@ class Pool:
             return cast(T, await job.result)
         finally:
             timer.cancel()
+            # This frame belongs to the traceback of a failure, and would keep it and the request alive.
+            del job, call
 
     def close(self) -> None:
         """Let go of the threads; what is at work goes on to its end."""
@@ -103,20 +105,30 @@ class Pool:
 
     def _work(self, lane: _Lane) -> None:
         while (job := lane.queue.get()) is not None:
-            if job.lock.acquire(blocking=False):
-                result: Any = None
-                failure: BaseException | None = None
-                try:
-                    result = job.call()
-                except Exception as error:
-                    failure = error
-                except BaseException as error:  # a future cannot carry it
-                    failure = RuntimeError(f"{type(error).__name__} in a request: {error}")
-                try:
-                    job.loop.call_soon_threadsafe(self._done, job, result, failure)
-                except RuntimeError:
-                    # The loop has ended, with everybody who waited.
-                    return
+            if job.lock.acquire(blocking=False) and not self._do(job):
+                return
+            # A thread that waits keeps no request alive, whose body may be large.
+            del job
+
+    def _do(self, job: _Job) -> bool:
+        """Do a job; return whether there is still a loop that hears of it."""
+        result: Any = None
+        failure: BaseException | None = None
+        try:
+            result = job.call()
+        except Exception as error:
+            failure = error
+        except BaseException as error:  # a future cannot carry it
+            failure = RuntimeError(f"{type(error).__name__} in a request: {error}")
+        try:
+            job.loop.call_soon_threadsafe(self._done, job, result, failure)
+        except RuntimeError:
+            # The loop has ended, with everybody who waited.
+            return False
+        finally:
+            # This frame belongs to the traceback of the failure, and would keep both alive.
+            del job, failure
+        return True
 
     # --- in the event loop ------------------------------------------------------------------------
 

@@ -5,8 +5,9 @@ and the two threads take it from each other. Two workers on two cores answered 1
 to 1,300 by threads, with 8 clients, in turns.
 
 So that nothing holds up the loop, a read is quick only if it is small by itself (no filter, few vectors, few results),
-the last one of its kind on this collection was quick, and nothing was written to the collection since, or is being
-written anywhere.
+the last one of its kind on this collection was quick, and this process has not written to the collection since, nor
+writes anywhere. It does not know what other workers write: a read that has become slow by that holds up the loop once,
+and is handed to a thread the next time.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from chromadb._model import operations as op
 from chromadb._model.operations import Operation
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 QUICK = 0.003
 """Seconds of work that a quick read takes at most."""
@@ -29,43 +33,44 @@ SLOW = 0.030
 FEW = 100
 """Results that a quick read may have."""
 
-KEPT = 10_000
-"""Kinds of reads that are remembered."""
-
-READS = (op.Query, op.Get, op.Count)
+COLLECTIONS, KINDS = 1_000, 100
+"""Collections of which something is remembered, and kinds of reads of each: the last ones that were quick."""
 
 
 class QuickReads:
     """What is known of the reads that were done."""
 
     def __init__(self) -> None:
-        self._quick: OrderedDict[Hashable, None] = OrderedDict()
-        self._of: dict[UUID, set[Hashable]] = {}
+        self._quick: OrderedDict[UUID, OrderedDict[Hashable, None]] = OrderedDict()
 
     def allows(self, operation: Operation[Any]) -> bool:
         """Return whether an operation may be done in place."""
         kind = _kind(operation)
-        return kind is not None and kind in self._quick
+        return kind is not None and kind in self._quick.get(_collection(operation), ())
 
     def note(self, operation: Operation[Any], seconds: float, *, most: float = QUICK) -> None:
         """Remember how long an operation took."""
         kind = _kind(operation)
         if kind is None:
             return
+        collection = _collection(operation)
         if seconds > most:
-            self._quick.pop(kind, None)
+            self._quick.get(collection, OrderedDict()).pop(kind, None)
             return
-        collection = operation.address.collection  # type: ignore[attr-defined]
-        self._quick[kind] = None
-        self._quick.move_to_end(kind)
-        self._of.setdefault(collection, set()).add(kind)
-        if len(self._quick) > KEPT:
-            self._quick.popitem(last=False)
+        _keep(self._quick.setdefault(collection, OrderedDict()), kind, None, KINDS)
+        _keep(self._quick, collection, self._quick[collection], COLLECTIONS)
 
     def forget(self, collection: UUID) -> None:
         """Know nothing of a collection any more, which was written to."""
-        for kind in self._of.pop(collection, ()):
-            self._quick.pop(kind, None)
+        self._quick.pop(collection, None)
+
+
+def _keep(kept: OrderedDict[K, V], key: K, value: V, most: int) -> None:
+    """Put a value last, and let go of the first where there are too many."""
+    kept[key] = value
+    kept.move_to_end(key)
+    if len(kept) > most:
+        kept.popitem(last=False)
 
 
 def clock() -> float:
@@ -73,16 +78,20 @@ def clock() -> float:
     return time.thread_time()
 
 
+def _collection(operation: Operation[Any]) -> UUID:
+    return operation.address.collection  # type: ignore[attr-defined, no-any-return]
+
+
 def _kind(operation: Operation[Any]) -> Hashable:
     """Return what reads that cost about the same have in common; None for one that may cost anything."""
     if isinstance(operation, op.Count):
-        return op.Count, operation.address.collection
+        return (op.Count,)
     if not isinstance(operation, (op.Query, op.Get)) or operation.selection.filter is not None:
         return None
     ids = operation.selection.ids
     if ids is not None and len(ids) > FEW:
         return None
-    kind = type(operation), operation.address.collection, operation.include, ids is None
+    kind = type(operation), operation.include, ids is None
     if isinstance(operation, op.Get):
         small = ids is not None or (operation.limit is not None and operation.limit <= FEW)
         return (*kind, operation.offset.bit_length()) if small else None

@@ -16,7 +16,7 @@ from chromadb._model.names import describe
 from chromadb._server.app import Application
 from chromadb._server.logs import begin_logging
 from chromadb._server.protocol import HttpProtocol
-from chromadb._server.sockets import BACKLOG, SPREADS, Place, join, listen, reserve
+from chromadb._server.sockets import BACKLOG, SPREADS, SocketAddress, join, listen, reserve
 from chromadb._server.workers import Workers
 from chromadb._settings import Settings
 from chromadb.errors import InternalError, InvalidArgumentError
@@ -57,7 +57,7 @@ def serve(settings: Settings, *, host: str, port: int, log_path: str | None = No
         if workers == 1:
             _run(settings, sockets, log, lambda: _say(banner))
         else:
-            places: list[Place] = []
+            places: list[SocketAddress] = []
             if SPREADS:
                 sockets = reserve(sockets)
                 places = [(each.family, each.getsockname()) for each in sockets]
@@ -119,7 +119,7 @@ def _run(settings: Settings, sockets: list[socket.socket], log: TextIO, listenin
 def _work(
     listening: Callable[[], object],
     settings: Settings,
-    places: list[Place],
+    places: list[SocketAddress],
     sockets: list[socket.socket],
     log_path: str | None,
 ) -> None:

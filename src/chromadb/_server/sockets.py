@@ -13,7 +13,7 @@ from chromadb.errors import InvalidArgumentError
 
 BACKLOG = 2048
 
-Place = tuple[int, Any]
+SocketAddress = tuple[int, Any]
 """Family and address of a socket."""
 
 SPREADS = sys.platform == "linux"
@@ -47,18 +47,39 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 
 def reserve(sockets: list[socket.socket]) -> list[socket.socket]:
-    """Return sockets in place of these that take no connections but let others share their ports; see `join`."""
-    places = [(each.family, each.getsockname()) for each in sockets]
+    """Return sockets in place of these that take no connections but let others share their ports; see `join`.
+
+    Raises:
+        InvalidArgumentError: another program took the port at this very moment. These are closed all the same.
+    """
+    places: list[SocketAddress] = [(each.family, each.getsockname()) for each in sockets]
     for each in sockets:
         each.close()
-    return [_bind(family, place, shared=True) for family, place in places]
+    return _share(places)
 
 
-def join(places: list[Place]) -> list[socket.socket]:
-    """Return sockets that listen at places that are reserved, beside those of other processes."""
-    sockets = [_bind(family, place, shared=True) for family, place in places]
+def join(places: list[SocketAddress]) -> list[socket.socket]:
+    """Return sockets that listen at places that are reserved, beside those of other processes.
+
+    Raises:
+        InvalidArgumentError: they are not reserved any more, and taken.
+    """
+    sockets = _share(places)
     for each in sockets:
         each.listen(BACKLOG)
+    return sockets
+
+
+def _share(places: list[SocketAddress]) -> list[socket.socket]:
+    """Return sockets that share the ports of these places; all of them or none."""
+    sockets: list[socket.socket] = []
+    for family, place in places:
+        try:
+            sockets.append(_bind(family, place, shared=True))
+        except OSError as error:
+            for each in sockets:
+                each.close()
+            raise _cannot_listen(place[0], place[1], error) from None
     return sockets
 
 

@@ -7,15 +7,32 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
-from multiprocessing.synchronize import Semaphore
+from multiprocessing.synchronize import Event
 from types import FrameType
 
 logger = logging.getLogger("chromadb.server")
 
 SOON = 1.0
-"""A worker that lives for less than so many seconds did not start well."""
+"""A worker that lives for less than so many seconds did not start well; its successor waits for as long."""
+
+
+class _Worker:
+    """A worker process."""
+
+    def __init__(self, process: BaseProcess, listening: Event) -> None:
+        self.process = process
+        self.listening = listening
+        self.began = time.monotonic()
+        self.mourned = False
+        """Whether it is known that it ended."""
+
+    @property
+    def age(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self.began
 
 
 class Workers:
@@ -35,9 +52,8 @@ class Workers:
         self._arguments = arguments
         self._count = count
         self._grace = grace
-        self._listening = self._context.Semaphore(0)
         self._stop = threading.Event()
-        self._processes: list[BaseProcess] = []
+        self._workers: list[_Worker] = []
 
     def run(self, listening: Callable[[], object]) -> bool:
         """Keep the workers alive until a signal comes, then end them; a second signal ends them at once.
@@ -46,42 +62,46 @@ class Workers:
             listening: called as soon as all of them listen.
 
         Returns:
-            Whether they were stopped by a signal, rather than that they could not start.
+            Whether they were stopped by a signal, rather than that they could not start: that one after the other did
+            not start well, none of them listening for some time in between.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
-        self._processes = [self._begin() for _ in range(self._count)]
-        failures, missing = 0, self._count
-        while not self._stop.wait(0.2 if missing <= 0 else 0.02):
-            while missing > 0 and self._listening.acquire(block=False):
-                missing -= 1
-                if not missing:
-                    listening()
-            for place, process in enumerate(self._processes):
-                if process.is_alive():
+        self._workers = [self._begin() for _ in range(self._count)]
+        failures, told = 0, False
+        while not self._stop.wait(0.2 if told else 0.02):
+            if not told and all(worker.listening.is_set() for worker in self._workers):
+                told = True
+                listening()
+            for place, worker in enumerate(self._workers):
+                if worker.process.is_alive():
                     continue
-                failures += 1
-                logger.error("worker %s ended with code %s; another one begins", process.pid, process.exitcode)
-                if failures > 5 * self._count:
-                    self._end()
-                    return False
-                self._stop.wait(SOON)
-                if not self._stop.is_set():
-                    self._processes[place] = self._begin()
+                if not worker.mourned:
+                    worker.mourned = True
+                    failures = 0 if worker.listening.is_set() and worker.age >= SOON else failures + 1
+                    process = worker.process
+                    logger.error("worker %s ended with code %s; another one begins", process.pid, process.exitcode)
+                    if failures > 5 * self._count:
+                        self._end()
+                        return False
+                if worker.age >= SOON:
+                    self._workers[place] = self._begin()
         self._end()
         return True
 
-    def _begin(self) -> BaseProcess:
+    def _begin(self) -> _Worker:
+        listening = self._context.Event()
         process = self._context.Process(
-            target=_work, args=(self._target, self._listening, self._arguments), name="chroma-worker"
+            target=_work, args=(self._target, listening, self._arguments), name="chroma-worker"
         )
         process.start()
-        return process
+        return _Worker(process, listening)
 
     def _end(self) -> None:
-        for process in self._processes:
+        processes = [worker.process for worker in self._workers]
+        for process in processes:
             process.terminate()
-        for process in self._processes:
+        for process in processes:
             process.join(self._grace + 5)
             if process.is_alive():
                 process.kill()
@@ -89,17 +109,17 @@ class Workers:
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         if self._stop.is_set():
-            for process in self._processes:
-                process.kill()
+            for worker in self._workers:
+                worker.process.kill()
             os._exit(128 + number)
         self._stop.set()
 
 
-def _work(target: Callable[..., None], listening: Semaphore, arguments: tuple[object, ...]) -> None:
+def _work(target: Callable[..., None], listening: Event, arguments: tuple[object, ...]) -> None:
     # Ctrl+C reaches every process of a terminal; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    target(listening.release, *arguments)
+    target(listening.set, *arguments)
 
 
 def _end_with_parent() -> None:

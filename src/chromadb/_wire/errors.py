@@ -13,6 +13,7 @@ import msgspec
 from chromadb import errors
 from chromadb._model import operations as op
 from chromadb._wire.dialects import Dialect
+from chromadb._wire.routes import BY_OPERATION
 
 
 class ErrorBody(msgspec.Struct, omit_defaults=True):
@@ -103,20 +104,6 @@ _BY_STATUS: dict[int, type[errors.ChromaError]] = {
     503: errors.ServerBusyError,
     504: errors.RequestTimeoutError,
 }
-_OF_COLLECTIONS = (
-    op.GetCollection,
-    op.GetCollectionById,
-    op.DeleteCollection,
-    op.ModifyCollection,
-    op.Add,
-    op.Update,
-    op.Upsert,
-    op.Delete,
-    op.Count,
-    op.Get,
-    op.Query,
-    op.GetIndexingStatus,
-)
 
 
 def decode_error(status: int, body: bytes, operation: op.Operation[Any] | None = None) -> errors.ChromaError:
@@ -142,7 +129,7 @@ def _of_others(
     kind: type[errors.ChromaError], status: int, text: str, operation: op.Operation[Any] | None
 ) -> type[errors.ChromaError]:
     """Return the class where a published server told of an error less exactly than this one does."""
-    if kind is errors.NotFoundError and isinstance(operation, _OF_COLLECTIONS):
+    if kind is errors.NotFoundError and _is_of_collection(operation):
         return errors.InvalidCollectionException
     if isinstance(operation, op.DeleteCollection) and status == 400 and "does not exist" in text:
         return errors.InvalidCollectionException
@@ -151,6 +138,12 @@ def _of_others(
     if isinstance(operation, (op.Add, op.Update, op.Upsert, op.Query)) and "dimension" in text and status in (400, 500):
         return errors.InvalidDimensionException
     return kind
+
+
+def _is_of_collection(operation: op.Operation[Any] | None) -> bool:
+    """Return whether an operation asks something of a collection that has to exist."""
+    route = BY_OPERATION.get(type(operation)) if operation is not None else None
+    return route is not None and (route.action or "").startswith("collection:")
 
 
 def _what_else(told: ErrorBody, status: int, body: bytes) -> str:

@@ -41,6 +41,7 @@ def segment_of(space: str, quantization: str, vectors: Vectors) -> Segment:
 
 def recall(segment: Segment, vectors: Vectors, allowed: NDArray[np.bool_]) -> float:
     queries, found = vectors_of(50, 1), 0
+    vectors = vectors[segment.labels]
     for query in queries:
         true = exact_distances(segment.recipe.space, query, vectors)
         entries, distances = nearest(

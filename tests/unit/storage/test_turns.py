@@ -52,6 +52,22 @@ def test_a_turn_ends_with_the_process_that_has_it(tmp_path: Path) -> None:
             assert mine
 
 
+def test_a_turn_can_be_waited_for(tmp_path: Path) -> None:
+    with turn(tmp_path) as first:
+        assert first
+        with turn(tmp_path, 0.1) as second:
+            assert not second
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "True\n"
+        timer = threading.Timer(0.2, other.kill)
+        timer.start()
+        with turn(tmp_path, 30) as mine:
+            assert mine
+        timer.join()
+
+
 def test_what_one_backend_has_built_the_other_does_not_build_again(
     open_backend: Any, create: Any, records: Any, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

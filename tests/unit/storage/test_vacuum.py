@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import pytest
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.where import parse_filter
+from chromadb._storage.local import builder as builder_module
+from chromadb._storage.local import collection as collection_module
 from chromadb._storage.local import records as records_module
 from chromadb._storage.local import sealing
 from chromadb._storage.local.text import documents as text_documents
@@ -175,11 +178,12 @@ def test_indexes_that_know_deleted_records_go_and_come_back(open_backend: Any, c
 
 
 @pytest.mark.usefixtures("_small_indexes")
+@pytest.mark.parametrize("turns", [True, False])
 @pytest.mark.parametrize("moment", ["text", "segment", "added"])
 def test_what_is_being_built_meanwhile_keeps_nothing_of_what_was_deleted(
-    open_backend: Any, create: Any, directory: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+    open_backend: Any, create: Any, directory: Path, monkeypatch: pytest.MonkeyPatch, moment: str, turns: bool
 ) -> None:
-    """A record is deleted and the collection vacuumed in the middle of a build."""
+    """A record is deleted and the collection vacuumed in the middle of a build, which has its turn if there are any."""
     from chromadb._index.segment import Segment
     from chromadb._storage.local.segments import SegmentFolder
     from chromadb._storage.local.text.index import TextIndex
@@ -188,6 +192,9 @@ def test_what_is_being_built_meanwhile_keeps_nothing_of_what_was_deleted(
     owner, name = {"text": (TextIndex, "build"), "segment": (Segment, "build"), "added": (SegmentFolder, "add")}[moment]
     genuine = getattr(owner, name)
     pending = [True]
+    begun: list[threading.Thread] = []
+    if not turns:
+        monkeypatch.setattr(collection_module, "turn", lambda *arguments: nullcontext(True))
 
     def interrupted(*arguments: Any, **options: Any) -> Any:
         built = genuine(*arguments, **options)
@@ -198,8 +205,9 @@ def test_what_is_being_built_meanwhile_keeps_nothing_of_what_was_deleted(
             vacuum.start()
             while not store._vacuums:
                 pass
-            if moment != "text":
+            if moment != "text" and not turns:
                 vacuum.join()
+            begun.append(vacuum)
         return built
 
     monkeypatch.setattr(owner, name, staticmethod(interrupted) if moment != "added" else interrupted)
@@ -208,6 +216,7 @@ def test_what_is_being_built_meanwhile_keeps_nothing_of_what_was_deleted(
         rounds = 0
         while store.build(threading.Event()):
             rounds += 1
+            begun[0].join()
         assert rounds == 1
         with store.database.read() as sql:
             state = records_module.read_state(sql)
@@ -328,6 +337,46 @@ def test_another_process_in_the_way_is_waited_for_and_then_named(
         timer.join()
     with backend.open(address) as store:
         assert store.count() == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no turns on this system")
+@pytest.mark.usefixtures("_small_indexes")
+def test_an_index_that_another_is_building_is_waited_for(
+    open_backend: Any, create: Any, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was built from what was deleted, and put in place after the vacuum began: it is gone all the same."""
+    from chromadb._index.segment import Segment
+
+    monkeypatch.setattr(builder_module, "QUIET", 1000.0)
+    backend, other = open_backend(), open_backend()
+    address = create(backend)
+    genuine, begun, go = Segment.build, threading.Event(), threading.Event()
+
+    def held(*arguments: Any, **options: Any) -> Any:
+        built = genuine(*arguments, **options)
+        begun.set()
+        assert go.wait(30)
+        return built
+
+    with backend.open(address) as store, other.open(address) as builder:
+        store.write("add", secrets(200))
+        monkeypatch.setattr(Segment, "build", staticmethod(held))
+        building = threading.Thread(target=builder.build, args=[threading.Event()])
+        building.start()
+        assert begun.wait(30)
+        store.delete(Selection(["secret-id-7"]))
+        part = next(each for each in backend.vacuum(timeout=0.1) if each.name != "catalog")
+        assert part.error is not None
+        assert part.error.startswith("An index of ")
+        assert "is being built" in part.error
+        timer = threading.Timer(0.2, go.set)
+        timer.start()
+        assert [each.error for each in backend.vacuum(timeout=30)] == [None, None]
+        building.join()
+        timer.join()
+        with store.database.read() as sql:
+            assert store._current_segments(records_module.read_state(sql)) == []
+    assert derived(directory) == set()
 
 
 def test_a_full_disk_changes_nothing(

@@ -16,7 +16,7 @@ from chromadb._client.http.answers import error_of, is_refusal, is_unavailable, 
 from chromadb._client.http.failures import explain, is_broken, is_unsent
 from chromadb._client.http.options import HttpOptions
 from chromadb._client.http.parts import LARGE, is_bulky, partly_written, smaller
-from chromadb._client.http.peer import REPEATABLE, Peer
+from chromadb._client.http.peer import Peer
 from chromadb._model import operations as op
 from chromadb._model.entities import CollectionInfo
 from chromadb._model.operations import Operation, R, Selection
@@ -24,7 +24,7 @@ from chromadb._model.types import GetResult
 from chromadb._wire.codec import Request, decode_result, encode_request
 from chromadb._wire.dialects import Dialect
 from chromadb._wire.limits import PreFlight
-from chromadb.errors import ChromaError, ClosedClientError, InvalidCollectionException
+from chromadb.errors import ChromaError, InvalidCollectionException
 
 FIRST_PAUSE = 0.1
 """Seconds before the first repetition of a request; each further one waits twice as long."""
@@ -41,7 +41,6 @@ class AsyncHttpRunner:
         self._options = options
         self._transport = AsyncTransport(options)
         self._peer: Peer | None = None
-        self._closed = False
 
     @property
     def base_url(self) -> str:
@@ -74,7 +73,6 @@ class AsyncHttpRunner:
 
     async def close(self) -> None:
         """Close the connections. Calling it again does nothing."""
-        self._closed = True
         await self._transport.close()
 
     def __repr__(self) -> str:
@@ -84,7 +82,7 @@ class AsyncHttpRunner:
 
     async def _ask(self, operation: Operation[R], peer: Peer) -> R:
         request = await in_thread_if(is_bulky(operation), encode_request, operation, peer.dialect, base64=peer.base64)
-        response = await self._send(request, isinstance(operation, REPEATABLE))
+        response = await self._send(request, isinstance(operation, op.Read))
         error = error_of(response, operation, self.base_url, peer.version)
         if error is not None:
             raise error
@@ -96,12 +94,8 @@ class AsyncHttpRunner:
         """Return the answer to a request, sent again where that is safe and may help."""
         pause = FIRST_PAUSE
         for again in range(self._options.retries, -1, -1):
-            self._check_open()
             try:
                 response = await self._transport.send(request)
-            except RuntimeError:
-                self._check_open()  # it may have been closed meanwhile
-                raise
             except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
                 if not again or not (is_unsent(error) or (repeatable and is_broken(error))):
                     # A hundred lines about sockets would hide the message that says what they mean.
@@ -113,10 +107,6 @@ class AsyncHttpRunner:
             await self._transport.pause(pause)
             pause *= 2
         raise AssertionError("the last attempt returns or raises")
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise ClosedClientError("The client is closed. Make a new one.")
 
     # --- who is there -----------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import httpx
 
 from chromadb._client.http.options import HttpOptions
 from chromadb._wire.codec import JSON, Request
+from chromadb.errors import ClosedClientError
 
 
 class Transport:
@@ -24,6 +25,7 @@ class Transport:
         self._options = options
         self._lock = threading.Lock()
         self._made: httpx.Client | None = None
+        self._closed = False
         _all.add(self)
 
     def send(self, request: Request) -> httpx.Response:
@@ -31,19 +33,26 @@ class Transport:
 
         Raises:
             httpx.TransportError: there is none.
+            ClosedClientError: the transport is closed, or was while it waited.
         """
         method, path, query, body = request
         url = self._options.address(path)
         headers = None if body is None else {"content-type": JSON}
-        return self._client().request(method, url, params=query or None, content=body, headers=headers)
+        try:
+            return self._client().request(method, url, params=query or None, content=body, headers=headers)
+        except RuntimeError:
+            if self._closed:  # by another thread, after this one had its client
+                raise _closed() from None
+            raise
 
     def pause(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; there will be no others. Calling it again does nothing."""
         with self._lock:
+            self._closed = True
             client, self._made = self._made, None
         if client is not None:
             client.close()
@@ -56,11 +65,19 @@ class Transport:
             self._made = None
 
     def _client(self) -> httpx.Client:
-        if self._made is None:
+        client = self._made
+        if client is None:
             with self._lock:
+                if self._closed:
+                    raise _closed()
                 if self._made is None:
                     self._made = httpx.Client(**self._options.for_httpx())
-        return self._made
+                client = self._made
+        return client
+
+
+def _closed() -> ClosedClientError:
+    return ClosedClientError("The client is closed. Make a new one.")
 
 
 _all: WeakSet[Transport] = WeakSet()

@@ -9,26 +9,6 @@ from chromadb._model import operations as op
 from chromadb._wire.dialects import Dialect
 from chromadb.errors import UnsupportedError
 
-REPEATABLE = (
-    op.Heartbeat,
-    op.GetVersion,
-    op.GetMaxBatchSize,
-    op.GetUserIdentity,
-    op.Check,
-    op.GetTenant,
-    op.GetDatabase,
-    op.ListDatabases,
-    op.GetCollection,
-    op.GetCollectionById,
-    op.ListCollections,
-    op.CountCollections,
-    op.Count,
-    op.Get,
-    op.Query,
-    op.GetIndexingStatus,
-)
-"""Operations that change nothing, so that sending them twice does no harm."""
-
 
 @dataclass(frozen=True)
 class Peer:

@@ -40,7 +40,7 @@ from chromadb._storage.local.segments import SegmentFolder
 from chromadb._storage.local.select import Selector, keys_of, select_ids
 from chromadb._storage.local.text.documents import Documents
 from chromadb._storage.local.turns import turn
-from chromadb._storage.local.vacuum import outdated_segments, vacuum_database
+from chromadb._storage.local.vacuum import in_use, outdated_segments, vacuum_database
 
 SEGMENTS, TEXT, COLUMNS = "index", "text", "columns"
 """Folders for what is derived from the records; each can be deleted at any time."""
@@ -181,10 +181,14 @@ class LocalCollection(ForkAware):
 
     def vacuum(self, timeout: float | None = None) -> None:
         """Remove what is derived from records that are no more, and write the file anew; see ``vacuum``."""
-        # First: from here on the builder throws away what it has begun.
+        # First: from here on the builder of this process throws away what it has begun.
         self._vacuums += 1
-        self._remove_outdated()
-        vacuum_database(self.database, timeout, prepare=records.purge)
+        wait = self.database.busy_timeout if timeout is None else timeout
+        with turn(self._folder, wait) as mine:
+            if not mine:
+                raise in_use(str(self.database.path), building=True)
+            self._remove_outdated()
+            vacuum_database(self.database, timeout, prepare=records.purge)
 
     def _remove_outdated(self) -> None:
         """Remove what is derived from records that are no more."""

@@ -4,7 +4,8 @@
 
     <path>/catalog.sqlite3                        tenants, databases, collections
     <path>/collections/<uuid>/records.sqlite3     the records of one collection
-    <path>/collections/<uuid>/index/, ...         what is derived from them; can be deleted at any time
+    <path>/collections/<uuid>/index/, text/, columns/
+                                                  what is derived from them; can be deleted at any time
 
 A folder is made when its collection is first opened, after the catalog has its row. The catalog remembers what was
 deleted until its folder is gone; a folder that it never knew is left alone, and ``check`` tells of it. Where the disk

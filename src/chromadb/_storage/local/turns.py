@@ -1,8 +1,9 @@
-"""Taking turns: of the processes that have a collection open, one at a time builds its index."""
+"""Taking turns: of the processes that have a collection open, one at a time builds its index or vacuums it."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,8 +13,8 @@ _held: set[int] = set()
 
 
 @contextmanager
-def turn(folder: Path | None) -> Iterator[bool]:
-    """Give whether it is this process's turn to build what belongs to a folder; nothing waits.
+def turn(folder: Path | None, wait: float = 0.0) -> Iterator[bool]:
+    """Give whether it is this process's turn to build what belongs to a folder, if need be after `wait` seconds.
 
     It is a lock on the folder itself, which ends with the process. Where there is none to be had (in memory, on
     Windows, on some network file systems) it is always this process's turn: that costs work, not correctness.
@@ -29,20 +30,29 @@ def turn(folder: Path | None) -> Iterator[bool]:
         return
     _held.add(descriptor)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        except OSError:
-            yield True
-            return
-        yield True
+        yield _take(descriptor, wait)
     finally:
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_UN)
         _held.discard(descriptor)
         os.close(descriptor)
+
+
+def _take(descriptor: int, wait: float) -> bool:
+    import fcntl
+
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(min(0.02, wait))
+        except OSError:
+            return True
+        else:
+            return True
 
 
 def _let_go() -> None:

@@ -1,8 +1,10 @@
 """Vacuuming: files are written anew without what was deleted, so that it is gone and its space is free.
 
 SQLite leaves the pages of deleted rows in the file until something else needs them, and in the log until it is begun
-anew. Segments and text indexes keep what they knew of a record until they are rebuilt. After a vacuum none of this is
-left in any file of the place.
+anew. Segments, text indexes and columns keep what they knew of a record until they are rebuilt. After a vacuum none of
+this is left in any file of the place: it takes the turn of whoever builds them (``turns``), so that nothing is built
+meanwhile from what was read before. Where there are no turns, as on Windows, what another process is building at that
+very moment may know it still.
 """
 
 from __future__ import annotations
@@ -46,9 +48,7 @@ def vacuum_database(
         while not _vacuum(sql, prepare):
             # SQLite waits for readers and writers, but not for another checkpoint.
             if time.monotonic() > deadline:
-                raise StorageLockedError(
-                    f"{path} is in use{_by_whom(path)}. Stop what uses it, or give more time, and vacuum it again."
-                )
+                raise in_use(path)
             time.sleep(0.02)
 
 
@@ -89,6 +89,12 @@ def files_of(folder: Path) -> dict[str, int]:
         except FileNotFoundError:
             continue
     return sizes
+
+
+def in_use(path: str, building: bool = False) -> StorageLockedError:
+    """Return the error that says that a file is in use, or that an index of it is being built, and by whom."""
+    what = f"An index of {path} is being built" if building else f"{path} is in use"
+    return StorageLockedError(f"{what}{_by_whom(path)}. Stop what uses it, or give more time, and vacuum it again.")
 
 
 def _by_whom(path: str) -> str:

@@ -1,4 +1,4 @@
-"""Places: a directory or a server, as options name them."""
+"""Targets: a directory or a server, as options name them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEFAULT_PATH = "./chroma"
 
 
 @dataclass(frozen=True)
-class Place:
+class Target:
     """A directory, or a server: one of `path` and `host` is set."""
 
     path: str | None = None
@@ -39,10 +39,16 @@ class Place:
     def __str__(self) -> str:
         if self.host is None:
             return os.path.abspath(self.path or DEFAULT_PATH)
-        if "://" in self.host:
-            return self.host
-        name = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http{'s' if self.ssl else ''}://{name}:{self.port or 8000}"
+        from chromadb._client.http.endpoint import server_url
+
+        settings = self._settings(create=True)
+        return server_url(self.host, settings.chroma_server_http_port, bool(settings.chroma_server_ssl_enabled))
+
+    def is_same(self, other: Target) -> bool:
+        """Return whether both are the same directory, or the same server as far as its URL tells."""
+        if self.host is None and other.host is None:
+            return os.path.realpath(str(self)) == os.path.realpath(str(other))
+        return str(self) == str(other)
 
     def client(self, tenant: str = DEFAULT_TENANT, database: str = DEFAULT_DATABASE, *, create: bool = False) -> Client:
         """Return a client; without `create` a directory must exist already."""
@@ -81,13 +87,14 @@ def check_directory(path: str) -> None:
     Raises:
         Failure: what is there instead.
     """
+    from chromadb._storage.local.directory import CATALOG, PUBLISHED
+
     if not os.path.exists(path):
         raise Failure(f"There is no directory {path}. Give that of the database with --path.")
     if os.path.isdir(path) and not os.listdir(path):
         raise Failure(f"The directory {path} is empty. Give that of the database with --path.")
-    known = ("catalog.sqlite3", "chroma.sqlite3")
-    if os.path.isdir(path) and not any(os.path.exists(os.path.join(path, name)) for name in known):
-        raise Failure(f"There is no database in {path}: {known[0]} is missing. Give its directory with --path.")
+    if os.path.isdir(path) and not any(os.path.exists(os.path.join(path, name)) for name in (CATALOG, PUBLISHED)):
+        raise Failure(f"There is no database in {path}: {CATALOG} is missing. Give its directory with --path.")
 
 
 def path_option(function: F) -> F:
@@ -97,11 +104,11 @@ def path_option(function: F) -> F:
     )(function)
 
 
-def place_options(function: Callable[..., R]) -> Callable[..., R]:
-    """Add the options that name a directory or a server; the command gets them as `place`."""
+def target_options(function: Callable[..., R]) -> Callable[..., R]:
+    """Add the options that name a directory or a server; the command gets them as `target`."""
 
     @wraps(function)
-    def with_place(
+    def with_target(
         *args: Any,
         path: str | None,
         host: str | None,
@@ -110,7 +117,7 @@ def place_options(function: Callable[..., R]) -> Callable[..., R]:
         headers: tuple[str, ...],
         **others: Any,
     ) -> R:
-        return function(*args, place=place_of(path, host, port, ssl, headers), **others)
+        return function(*args, target=target_of(path, host, port, ssl, headers), **others)
 
     options = [
         click.option("--path", metavar="DIRECTORY", help=f"A directory of data.  [default: {DEFAULT_PATH}]"),
@@ -123,7 +130,7 @@ def place_options(function: Callable[..., R]) -> Callable[..., R]:
             "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Send this header to the server too."
         ),
     ]
-    command: Any = with_place
+    command: Any = with_target
     for option in reversed(options):
         command = option(command)
     return cast(Callable[..., R], command)
@@ -143,8 +150,8 @@ def database_option(function: F) -> F:
     )(function)
 
 
-def place_of(path: str | None, host: str | None, port: int | None, ssl: bool, headers: tuple[str, ...]) -> Place:
-    """Return the place that options name.
+def target_of(path: str | None, host: str | None, port: int | None, ssl: bool, headers: tuple[str, ...]) -> Target:
+    """Return the target that options name.
 
     Raises:
         UsageError: they contradict each other.
@@ -156,21 +163,21 @@ def place_of(path: str | None, host: str | None, port: int | None, ssl: bool, he
         for name, value in given.items():
             if value:
                 raise click.UsageError(f"{name} belongs to a server: name it with --host.")
-        return Place(path=path or DEFAULT_PATH)
-    return Place(host=host, port=port, ssl=ssl, headers=parse_headers(headers))
+        return Target(path=path or DEFAULT_PATH)
+    return Target(host=host, port=port, ssl=ssl, headers=parse_headers(headers))
 
 
-def parse_place(text: str, headers: tuple[str, ...]) -> Place:
-    """Return the place that one word names: a URL of a server, or a directory.
+def parse_target(text: str, headers: tuple[str, ...]) -> Target:
+    """Return the target that one word names: a URL of a server, or a directory.
 
     Raises:
         UsageError: headers were given for a directory.
     """
     if urlsplit(text).scheme in ("http", "https") and "://" in text:
-        return Place(host=text, headers=parse_headers(headers))
+        return Target(host=text, headers=parse_headers(headers))
     if headers:
         raise click.UsageError(f"Headers are sent to servers, but {text} is a directory. A server is named by its URL.")
-    return Place(path=text)
+    return Target(path=text)
 
 
 def parse_headers(lines: tuple[str, ...]) -> dict[str, str]:

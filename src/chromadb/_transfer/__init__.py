@@ -1,0 +1,1 @@
+"""Moving data between places: what is read by one runner is written by another."""
