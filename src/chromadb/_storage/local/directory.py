@@ -41,6 +41,8 @@ from chromadb.errors import (
     StorageError,
     StorageFormatError,
     StorageFullError,
+    StorageLockedError,
+    StorageReadOnlyError,
 )
 
 logger = logging.getLogger("chromadb.storage")
@@ -313,7 +315,7 @@ class LocalBackend(Catalog):
                 self._remove(gone)
             if deleted:
                 self.note_removed(deleted)
-        except StorageError as error:
+        except (StorageFullError, StorageLockedError, StorageReadOnlyError) as error:
             logger.warning("what is left of deleted collections could not be removed: %s", error)
 
     def _orphans(self) -> list[Finding]:
