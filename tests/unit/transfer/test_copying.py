@@ -73,7 +73,7 @@ def test_what_exists_is_refused_unless_it_is_resumed(sides: tuple[Side, Side]) -
     fill(target, "notes", 3)
     (each,) = list_copies(source, ["notes"])
     copying = Copying(source, target, 2)
-    with pytest.raises(UniqueConstraintError, match="'notes' exists already in database .default_database. of memory"):
+    with pytest.raises(UniqueConstraintError, match=r"'notes' exists already in database .default_database. of memory"):
         copying.prepare(each, resume=False)
     copying.prepare(each, resume=True)
     copying.copy(each, lambda done: None)
