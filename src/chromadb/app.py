@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from chromadb._client.connect import get_settings
 from chromadb._server.app import Application
+from chromadb._server.unsupported import warn_of_settings_without_effect
 
 app = Application(get_settings())
+warn_of_settings_without_effect(app.settings)
 
 __all__ = ["app"]

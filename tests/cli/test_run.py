@@ -83,6 +83,33 @@ def test_what_keeps_it_from_starting_is_one_line(chroma: Any) -> None:
             assert message in err
             assert err.count("\n") == 1
     assert os.listdir("theirs") == ["chroma.sqlite3"]
+    assert not os.path.exists("data")
+
+
+@pytest.mark.parametrize("way", ["environment", "dotenv", "yaml"])
+def test_authentication_that_would_have_no_effect_is_refused(
+    chroma: Any, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    name = "chroma_server_authn_credentials_file"
+    if way == "environment":
+        monkeypatch.setenv(name.upper(), "users.htpasswd")
+    elif way == "dotenv":
+        Path(".env").write_text(f"{name.upper()}=users.htpasswd\n")
+    else:
+        Path("config.yaml").write_text(f"{name}: users.htpasswd\npersist_path: data\n")
+    code, out, err = chroma("run", *(["config.yaml"] if way == "yaml" else ["--path", "data", "--port", "0"]))
+    assert (code, out) == (1, "")
+    assert f"Expected {name} to be left out" in err
+    assert err.count("\n") == 1
+    assert not os.path.exists("data")
+
+
+def test_traces_that_are_not_sent_are_a_warning(serve: Any) -> None:
+    Path("config.yaml").write_text("persist_path: data\nport: 0\nopen_telemetry: {endpoint: 'http://localhost:4317'}\n")
+    server = serve("config.yaml")
+    server.process.send_signal(signal.SIGTERM)
+    _, err = server.process.communicate(timeout=20)
+    assert "chroma_otel_collection_endpoint has no effect" in err
 
 
 def test_options_and_a_file_exclude_each_other(chroma: Any) -> None:

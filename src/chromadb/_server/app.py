@@ -18,6 +18,7 @@ from chromadb._server.quick import SLOW, QuickReads, clock
 from chromadb._server.refusals import Disconnected, Header, Refusal
 from chromadb._server.request import Receive, Request, Scope, Send
 from chromadb._server.router import Match, match
+from chromadb._server.unsupported import refuse_unprotected
 from chromadb._settings import Settings
 from chromadb._wire import codec
 from chromadb._wire.errors import Failure, encode_error
@@ -107,8 +108,9 @@ class Application:
         """Open the engine.
 
         Raises:
-            ChromaError: the directory cannot be opened.
+            ChromaError: the directory cannot be opened, or the settings ask for authentication.
         """
+        refuse_unprotected(self.settings)
         from chromadb._engine.local import open_engine
 
         settings = self.settings

@@ -17,6 +17,7 @@ from chromadb._server.app import Application
 from chromadb._server.logs import begin_logging
 from chromadb._server.protocol import HttpProtocol
 from chromadb._server.sockets import BACKLOG, SPREADS, SocketAddress, join, listen, reserve
+from chromadb._server.unsupported import refuse_unprotected, warn_of_settings_without_effect
 from chromadb._server.workers import Workers
 from chromadb._settings import Settings
 from chromadb.errors import InternalError, InvalidArgumentError
@@ -47,13 +48,16 @@ def serve(settings: Settings, *, host: str, port: int, log_path: str | None = No
         raise InvalidArgumentError(
             f"Expected one worker for a database in memory, got {workers}: processes share a directory, not memory."
         )
+    refuse_unprotected(settings)
     log = begin_logging(log_path)
+    warn_of_settings_without_effect(settings)
     raise_file_limit(settings)
-    # What is wrong with the directory is said before there is a server.
-    _check_directory(settings)
+    # A directory is made only for a server that has its port.
     sockets = listen(host, port)
-    banner = _banner(settings, host, sockets, workers)
     try:
+        # What is wrong with the directory is said before there is a server.
+        _check_directory(settings)
+        banner = _banner(settings, host, sockets, workers)
         if workers == 1:
             _run(settings, sockets, log, lambda: _say(banner))
         else:

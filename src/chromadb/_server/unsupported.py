@@ -1,0 +1,39 @@
+"""Settings for parts that are still to come: a server does not pass over what was asked of it."""
+
+from __future__ import annotations
+
+import logging
+
+from chromadb._settings import Settings
+from chromadb._settings.fields import Field
+from chromadb._settings.table import SETTINGS
+from chromadb.errors import UnsupportedError
+
+logger = logging.getLogger("chromadb.server")
+
+
+def refuse_unprotected(settings: Settings) -> None:
+    """Raise if settings ask for authentication, which there is not yet: the server would be open.
+
+    Raises:
+        UnsupportedError: which setting asks for it.
+    """
+    asked = [field.name for field in _without_effect(settings) if field.group == "auth"]
+    if asked:
+        raise UnsupportedError(
+            f"Expected {' and '.join(asked)} to be left out: this version has no authentication yet, so that the server "
+            "would be open to everybody. Put it behind a proxy that knows its users, and leave the setting out."
+        )
+
+
+def warn_of_settings_without_effect(settings: Settings) -> None:
+    """Log a line about settings that change nothing yet and that leave nothing unprotected."""
+    asked = [field.name for field in _without_effect(settings) if field.group != "auth"]
+    if asked:
+        verb = "has" if len(asked) == 1 else "have"
+        logger.warning("%s %s no effect: this version sends no traces yet", " and ".join(asked), verb)
+
+
+def _without_effect(settings: Settings) -> list[Field]:
+    fields = [field for field in SETTINGS.values() if field.effect == "later"]
+    return [field for field in fields if settings[field.name] != field.default]
