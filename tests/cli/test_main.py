@@ -228,3 +228,20 @@ def test_the_shell_can_complete_it() -> None:
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.stdout == "plain,vacuum\n"
+
+
+@pytest.mark.parametrize("group", ["db", "utils"])
+def test_a_group_without_a_command_shows_its_help(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([group])
+    out, err = capsys.readouterr()
+    assert (ended.value.code, err) == (0, "")
+    assert out.startswith(f"Usage: chroma {group} [OPTIONS] COMMAND")
+    assert "\nCommands:\n" in out
+
+
+def test_an_error_of_usage_names_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--path"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "chroma run: Option '--path' requires an argument. See chroma run --help.\n"

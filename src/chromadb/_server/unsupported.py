@@ -21,8 +21,8 @@ def refuse_unprotected(settings: Settings) -> None:
     asked = [field.name for field in _without_effect(settings) if field.group == "auth"]
     if asked:
         raise UnsupportedError(
-            f"Expected {' and '.join(asked)} to be left out: this version has no authentication yet, so that the server "
-            "would be open to everybody. Put it behind a proxy that knows its users, and leave the setting out."
+            f"Expected {' and '.join(asked)} to be left out: this version has no authentication yet, so that the "
+            "server would be open to everybody. Put it behind a proxy that knows its users, and leave the setting out."
         )
 
 
