@@ -10,8 +10,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CLIENTS := tests/compat/.clients
-SERVERS := tests/compat/.servers
+CLIENTS := $(CURDIR)/tests/compat/.clients
+SERVERS := $(CURDIR)/tests/compat/.servers
 
 .PHONY: quickstart test test-compat fuzz check format bench bench-1m clean
 
