@@ -305,14 +305,17 @@ class LocalBackend(Catalog):
         if self.path is None or not (self.path / COLLECTIONS).is_dir():
             return
         try:
-            for name in os.listdir(self.path / COLLECTIONS):
+            names = set(os.listdir(self.path / COLLECTIONS))
+            for name in names:
                 id = name.removesuffix(DELETED)
                 if id != name and _is_uuid(id):
                     self.forget_collection(UUID(id))
                     self._remove(UUID(id))
             deleted = self.deleted_ids()
+            # Most of them are gone long since.
             for gone in deleted:
-                self._remove(gone)
+                if str(gone) in names:
+                    self._remove(gone)
             if deleted:
                 self.note_removed(deleted)
         except (StorageFullError, StorageLockedError, StorageReadOnlyError) as error:
