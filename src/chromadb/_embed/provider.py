@@ -34,15 +34,20 @@ Purpose = Literal["document", "query"]
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 
 
-class Options(TypedDict, total=False):
+class Portions(TypedDict, total=False):
     """What every provider's function takes beside its own parameters, by keyword."""
 
-    timeout: float
-    """Seconds that one request may take; 60."""
     max_retries: int
     """How often a request is sent again that failed for a passing reason; 5."""
     batch_size: int
     """How many texts go with one request at most; what the provider allows."""
+
+
+class Options(Portions, total=False):
+    """The same, and how long to wait."""
+
+    timeout: float
+    """Seconds to wait for an answer; 60."""
 
 
 class Provider(NamedTuple):
@@ -62,6 +67,9 @@ class Provider(NamedTuple):
     """Bytes of the texts of one request together, at most: a text has never more tokens than bytes."""
     key_variables: tuple[str, ...] = ()
     """Where else the key is looked for: the variables of the provider's own documentation."""
+
+
+_OPTIONS = Options.__optional_keys__
 
 
 class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
@@ -84,7 +92,7 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
                 f"The client library of {about.title} ({about.package}) is not installed; {type(self).__name__} needs "
                 f"it. Run pip install 'chromadb[{about.extra}]'."
             )
-        unknown = set(options) - set(Options.__annotations__)
+        unknown = set(options) - _OPTIONS
         if unknown:
             raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument {sorted(unknown)[0]!r}")
         self.timeout = _checked_number("timeout", options.get("timeout", 60.0), above=0)
@@ -287,7 +295,7 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
         """
         types = get_type_hints(cls.__init__) | get_type_hints(Options)
         parameters = {parameter.name: parameter for parameter in _parameters(cls)}
-        allowed = list(parameters) + [option for option in Options.__annotations__ if option not in parameters]
+        allowed = list(parameters) + [option for option in sorted(_OPTIONS) if option not in parameters]
         for name, value in config.items():
             if name not in allowed:
                 raise EmbeddingFunctionError(
