@@ -43,7 +43,18 @@ NAMES: dict[str, str] = {
     "chromadb.utils.batch_utils": "create_batches",
     "chromadb.db": "DB",
     EMBEDDING_FUNCTIONS: "DefaultEmbeddingFunction ONNXMiniLM_L6_V2 SentenceTransformerEmbeddingFunction "
-    "EmbeddingFunction register_embedding_function known_embedding_functions",
+    "EmbeddingFunction register_embedding_function known_embedding_functions config_to_embedding_function "
+    "BasetenEmbeddingFunction CloudflareWorkersAIEmbeddingFunction CohereEmbeddingFunction "
+    "HuggingFaceEmbeddingFunction HuggingFaceEmbeddingServer JinaEmbeddingFunction JinaQueryConfig "
+    "MistralEmbeddingFunction MorphEmbeddingFunction NomicEmbeddingFunction NomicQueryConfig OllamaEmbeddingFunction "
+    "OpenAIEmbeddingFunction PerplexityEmbeddingFunction TogetherAIEmbeddingFunction VoyageAIEmbeddingFunction",
+    f"{EMBEDDING_FUNCTIONS}.cohere_embedding_function": "CohereEmbeddingFunction",
+    f"{EMBEDDING_FUNCTIONS}.huggingface_embedding_function": "HuggingFaceEmbeddingFunction HuggingFaceEmbeddingServer",
+    f"{EMBEDDING_FUNCTIONS}.jina_embedding_function": "JinaEmbeddingFunction JinaQueryConfig",
+    f"{EMBEDDING_FUNCTIONS}.nomic_embedding_function": "NomicEmbeddingFunction NomicQueryConfig",
+    f"{EMBEDDING_FUNCTIONS}.ollama_embedding_function": "OllamaEmbeddingFunction",
+    f"{EMBEDDING_FUNCTIONS}.openai_embedding_function": "OpenAIEmbeddingFunction",
+    f"{EMBEDDING_FUNCTIONS}.voyageai_embedding_function": "VoyageAIEmbeddingFunction",
     f"{EMBEDDING_FUNCTIONS}.onnx_mini_lm_l6_v2": "ONNXMiniLM_L6_V2",
     f"{EMBEDDING_FUNCTIONS}.sentence_transformer_embedding_function": "SentenceTransformerEmbeddingFunction",
 }
@@ -51,9 +62,8 @@ NAMES: dict[str, str] = {
 # What comes with a later issue. Whoever brings a name moves it to the table above.
 LATER: dict[str, str] = {
     "chromadb": "Search telemetry",
-    EMBEDDING_FUNCTIONS: "OpenAIEmbeddingFunction CohereEmbeddingFunction HuggingFaceEmbeddingFunction "
-    "HuggingFaceEmbeddingServer InstructorEmbeddingFunction JinaEmbeddingFunction OllamaEmbeddingFunction "
-    "RoboflowEmbeddingFunction Text2VecEmbeddingFunction VoyageAIEmbeddingFunction GooglePalmEmbeddingFunction "
+    EMBEDDING_FUNCTIONS: "InstructorEmbeddingFunction "
+    "RoboflowEmbeddingFunction Text2VecEmbeddingFunction GooglePalmEmbeddingFunction "
     "GoogleVertexEmbeddingFunction GoogleGenerativeAiEmbeddingFunction OpenCLIPEmbeddingFunction "
     "AmazonBedrockEmbeddingFunction",
 }
@@ -63,8 +73,8 @@ LATER_MODULES = [
     *(
         f"{EMBEDDING_FUNCTIONS}.{name}_embedding_function"
         for name in (
-            *("amazon_bedrock", "cohere", "google", "huggingface", "instructor", "jina", "ollama"),
-            *("open_clip", "openai", "roboflow", "text2vec"),
+            *("amazon_bedrock", "google", "instructor"),
+            *("open_clip", "roboflow", "text2vec"),
         )
     ),
 ]

@@ -237,20 +237,24 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
             return api_key
         if self.api_key_env_var is None:
             return None
-        for variable in (self.api_key_env_var, *self.provider.key_variables):
+        for variable in self._key_variables():
             if os.environ.get(variable):
                 return os.environ[variable]
-        variables = " or ".join(dict.fromkeys((self.api_key_env_var, *self.provider.key_variables)))
         raise EmbeddingAuthenticationError(
-            f"The key of {self.provider.title} is missing: the environment variable {variables} is not set. Set it, "
-            "or name another one in api_key_env_var."
+            f"The key of {self.provider.title} is missing. Set the environment variable "
+            f"{' or '.join(self._key_variables())}, or name another one in api_key_env_var."
         )
 
     def _key_label(self) -> str:
         if self._api_key is None:
             return "requests without a key"
-        variable = self.api_key_env_var
-        return f"the key in {variable}" if variable and os.environ.get(variable) == self._api_key else "the key"
+        found = (name for name in self._key_variables() if os.environ.get(name) == self._api_key)
+        return f"the key in {name}" if (name := next(found, None)) else "the key that was given"
+
+    def _key_variables(self) -> list[str]:
+        """Return the environment variables in which the key is looked for."""
+        named = [] if self.api_key_env_var is None else [self.api_key_env_var]
+        return list(dict.fromkeys([*named, *self.provider.key_variables]))
 
     def _redacted(self, text: str) -> str:
         return text.replace(self._api_key, "***") if self._api_key and len(self._api_key) > 3 else text

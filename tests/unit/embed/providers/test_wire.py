@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from wire_formats import FORMATS
-from wire_formats.base import DIMENSION, KEY, NO_MODEL, TOO_LONG, Fault, Provider, WireFormat, serve
+from wire_formats.base import DIMENSION, KEY, NO_MODEL, TOO_LONG, Fault, Provider, WireFormat
 
 import chromadb
 from chromadb import errors
@@ -35,28 +35,6 @@ def cases(wanted: Callable[[WireFormat], bool] = lambda wire: True) -> list[Any]
 
 every = pytest.mark.parametrize("wire", cases())
 with_key = pytest.mark.parametrize("wire", cases(lambda wire: wire.has_key))
-
-
-@pytest.fixture
-def there(wire: WireFormat, clean_environment: pytest.MonkeyPatch) -> Iterator[Provider]:
-    """Run the provider of a case, and set the variable of its key."""
-    key = ROWS[wire.name].key
-    for name in getattr(embedding_functions, wire.class_name).provider.key_variables:
-        clean_environment.delenv(name, raising=False)
-    with serve(wire) as running:
-        if key:
-            clean_environment.setenv(key, KEY)
-        for name, value in wire.environment(running.url).items():
-            clean_environment.setenv(name, value)
-        yield running
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Note how long the function would wait, without waiting."""
-    noted: list[float] = []
-    monkeypatch.setattr(provider_module, "sleep", noted.append)
-    return noted
 
 
 def expected(texts: list[str], wire: WireFormat, purpose: str = "document") -> list[list[float]]:

@@ -71,6 +71,22 @@ class OpenAI(OpenAIFormat):
         return 400, {"error": {"message": text, "type": "invalid_request_error", "param": None, "code": None}}
 
 
+class Azure(OpenAIFormat):
+    """The same below a deployment, with the key in a header of its own."""
+
+    name = "openai"
+    class_name = "OpenAIEmbeddingFunction"
+    path = "/openai/deployments/embeddings-of-ours/embeddings"
+    key_header = "api-key"
+    arguments = {"api_type": "azure", "api_version": "2024-02-01", "deployment_id": "embeddings-of-ours"}
+
+    def address(self, url: str) -> dict[str, Any]:
+        return {"api_base": url}
+
+    def error(self, status: int, text: str, asked: Asked) -> Any:
+        return {"error": {"code": str(status), "message": text}}
+
+
 class Morph(OpenAIFormat):
     name = "morph"
     class_name = "MorphEmbeddingFunction"
