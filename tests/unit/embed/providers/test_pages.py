@@ -43,7 +43,6 @@ def use_in_a_collection(function: Any) -> None:
 @page("integrations/embedding-models/cohere")
 def test_cohere(run: Run) -> None:
     there = run("cohere")
-    monkeypatch.setenv("CO_API_URL", there.url)
     there.faults = [
         Fault(200, body={"id": "1", "response_type": "embeddings_floats", "embeddings": [[1], [2]], "texts": []})
     ]
