@@ -88,9 +88,10 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
     def __init__(self, api_key: str | None, api_key_env_var: str | None, options: Options) -> None:
         about = self.provider
         if about.package is not None and importlib.util.find_spec(about.package.partition(".")[0]) is None:
+            distribution = "chromadb-client" if importlib.util.find_spec("chromadb.is_thin_client") else "chromadb"
             raise EmbeddingFunctionError(
                 f"The client library of {about.title} ({about.package}) is not installed; {type(self).__name__} needs "
-                f"it. Run pip install 'chromadb[{about.extra}]'."
+                f"it. Run pip install '{distribution}[{about.extra}]'."
             )
         unknown = set(options) - _OPTIONS
         if unknown:

@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from wire_formats.base import KEY, Fault, Provider, WireFormat
 from wire_formats.openai import Azure
 
+import chromadb
 from chromadb import errors
 from chromadb.utils import embedding_functions as ef
 
 Run = Callable[[str], Provider]
+
+
+def test_a_chroma_server_is_told_the_name_of_the_variable_and_never_the_key(
+    run: Run, start_server: Callable[..., Any]
+) -> None:
+    there, server = run("openai"), start_server()
+    with chromadb.HttpClient(port=server.port) as client:
+        collection = client.create_collection("kept", embedding_function=there.wire.function(there.url))
+        collection.add(ids=["a", "b"], documents=["first", "second"])
+    with chromadb.HttpClient(port=server.port) as client:
+        collection = client.get_collection("kept")
+        assert collection.query(query_texts="second", n_results=1)["ids"] == [["b"]]
+        assert "CHROMA_OPENAI_API_KEY" in json.dumps(collection.configuration_json)
+    files = [file.read_bytes() for file in server.folder.rglob("*") if file.is_file()]
+    assert any(b"CHROMA_OPENAI_API_KEY" in content for content in files)
+    assert not any(KEY.encode() in content for content in files)
+
+
+def test_an_asynchronous_client_asks_providers_too(run: Run, start_server: Callable[..., Any]) -> None:
+    there, server = run("ollama"), start_server()
+
+    async def main() -> Any:
+        async with await chromadb.AsyncHttpClient(port=server.port) as client:
+            function = there.wire.function(there.url)
+            collection = await client.create_collection("asynchronous", embedding_function=function)
+            await collection.add(ids=["a", "b"], documents=["first", "second"])
+            return await collection.query(query_texts="first", n_results=1)
+
+    assert asyncio.run(main())["ids"] == [["a"]]
 
 
 # --- OpenAI ---------------------------------------------------------------------------------------
