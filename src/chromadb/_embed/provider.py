@@ -164,7 +164,8 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
         yield batch
 
     def _embed_batch(self, texts: list[str], purpose: Purpose) -> NDArray[np.float32]:
-        answer = self._repeat(lambda: self._request(self._client(), texts, purpose), texts)
+        client = self._client()
+        answer = self._repeat(lambda: self._request(client, texts, purpose), texts)
         try:
             vectors = np.asarray(answer, dtype=np.float32)
         except (TypeError, ValueError) as error:
