@@ -82,7 +82,7 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
     """
 
     provider: ClassVar[Provider]
-    _fixed: ClassVar[tuple[str, ...]] = ("model_name", "model", "dimensions", "dimension", "url", "deployment_id")
+    _fixed: ClassVar[tuple[str, ...]] = ("model_name", "model", "dimensions", "dimension")
 
     api_key_env_var: str | None = None
 
@@ -340,8 +340,9 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
             EmbeddingFunctionError: what decides on the vectors differs; both are named.
         """
         for name in self._fixed:
-            old = old_config.get(name)
-            new = new_config.get(name, old)
+            if name not in old_config or name not in new_config:
+                continue
+            old, new = old_config[name], new_config[name]
             if old != new:
                 raise EmbeddingFunctionError(
                     f"Expected {name} to be {shorten(old)}, as the collection has it, got {shorten(new)}: its vectors "
