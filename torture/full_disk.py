@@ -13,7 +13,7 @@ from torture.place import Place
 from torture.processes import Processes
 from torture.report import Report
 
-MEGABYTES, BALLAST = 6, 2_000_000
+MEGABYTES, BALLAST = 12, 8_000_000
 """The size of the disk; bytes that are given free when it is full, as somebody does who looks after it."""
 
 MOUNTED = 'mount -t tmpfs -o "size=$1" torture "$2" && shift 2 && exec "$@"'
