@@ -120,7 +120,7 @@ def _bind(family: int, place: Any, *, shared: bool = False) -> socket.socket:
 def _cannot_listen(host: str, port: int, error: OSError) -> InvalidArgumentError:
     if error.errno == errno.EADDRINUSE:
         return InvalidArgumentError(
-            f"Port {port} of {host} is taken by another program. Stop that one, or choose another port."
+            f"Port {port} of {host} is taken by another program. Stop that one, or choose another port with --port."
         )
     if error.errno in (errno.EACCES, errno.EPERM):
         return InvalidArgumentError(f"Port {port} of {host} is not allowed to this user. Choose one from 1024 on.")
