@@ -12,6 +12,7 @@ from uuid import UUID
 from chromadb._model import operations as op
 from chromadb._model.operations import Operation
 from chromadb._server.access_log import AccessLog, Line, now
+from chromadb._server.advice import for_clients
 from chromadb._server.pages import PAGES
 from chromadb._server.pool import Pool
 from chromadb._server.quick import SLOW, QuickReads, clock
@@ -136,6 +137,9 @@ class Application:
             page = PAGES.get(request.path.rstrip("/")) if request.method in ("GET", "HEAD") else None
             if page is not None:
                 response = Response(200, page.content(), ((b"content-type", page.content_type),))
+            elif request.path == "/" and request.method in ("GET", "HEAD"):
+                # Relative, as the server may lie behind a path that it knows nothing of.
+                response = Response(307, b"", ((b"location", b"docs"),))
             else:
                 found = match(request.method, request.path)
                 response = await self._respond(request, found)
@@ -144,7 +148,9 @@ class Application:
         except Refusal as refusal:
             response = _failed(refusal.failure, request, refusal.headers)
         except ChromaError as error:
-            failure = encode_error(error, request.dialect)
+            failure = encode_error(for_clients(error), request.dialect)
+            if failure.status == 500:
+                logger.error("request %s failed: %s", request.id, error.message())
             response = _failed(failure, request, (_RETRY,) if failure.status == 503 else ())
         except Exception:
             logger.exception("request %s failed: %s %s", request.id, request.method, request.path)
