@@ -64,7 +64,7 @@ class Application:
             settings.chroma_server_max_concurrent_requests,
             settings.chroma_server_request_timeout_seconds,
         )
-        self._quick = QuickReads()
+        self._quick = QuickReads(lambda _: False)
         self._http = self._serve
         if settings.chroma_server_cors_allow_origins:
             from starlette.middleware.cors import CORSMiddleware
@@ -116,7 +116,8 @@ class Application:
 
         settings = self.settings
         path = os.path.realpath(settings.persist_directory) if settings.is_persistent else None
-        self._engine = open_engine(path, settings, max_batch_size=settings.chroma_server_max_batch_size)
+        engine = open_engine(path, settings, max_batch_size=settings.chroma_server_max_batch_size)
+        self._engine, self._quick = engine, QuickReads(engine.is_ready)
 
     def close(self) -> None:
         """Close the engine. Calling it again does nothing."""

@@ -16,7 +16,7 @@ from chromadb._wire.dialects import Dialect
 from chromadb._wire.routes import BY_OPERATION
 
 UNKNOWN_PATH = errors.ServerAnswerError.__name__
-"""The class by which a server tells our own clients that it has no such route, rather than no such record of anything."""
+"""The class by which a server tells our own clients that it has no such route, rather than nothing of that name."""
 
 
 class ErrorBody(msgspec.Struct, omit_defaults=True):

@@ -141,6 +141,11 @@ class LocalBackend(Catalog):
             if self._open.give_back(info.id, lease):
                 self._remove(info.id)
 
+    def is_loaded(self, collection: UUID, *, vectors: bool) -> bool:
+        """Return whether a read of a collection, or with `vectors` a search, has nothing to open or load first."""
+        lease = self._open.leases.get(collection)
+        return lease is not None and (not vectors or lease.store.is_loaded)
+
     def reset(self) -> None:
         """Delete everything; the default tenant and database are there again."""
         for id in self._with_room(self.clear, self.collection_ids):
