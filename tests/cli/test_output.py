@@ -48,7 +48,8 @@ def test_a_row_that_does_not_fit_is_a_paragraph_in_which_nothing_is_cut(
     shown = terminal(width)
     print_table(("where", "what", "mends itself"), [*ROWS, ("catalog.sqlite3", "\x1b[2Jodd", "")])
     assert shown.getvalue() == (
-        f"{ROWS[0][0]}\n  what: one record too few\n  mends itself: no\n\ncatalog.sqlite3\n  what: \N{REPLACEMENT CHARACTER}[2Jodd\n\n"
+        f"{ROWS[0][0]}\n  what: one record too few\n  mends itself: no\n\n"
+        "catalog.sqlite3\n  what: \N{REPLACEMENT CHARACTER}[2Jodd\n\n"
     )
 
 

@@ -42,7 +42,7 @@ def one_line(text: str, most: int) -> str:
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
     """Print rows below the names of their columns; those named in `right` are aligned there.
 
-    Where a terminal is too narrow for a row in one line, each row is a paragraph: its first value, and the others below.
+    Where a terminal is too narrow for a row in one line, each row is a paragraph: its first value, the others below.
     """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
