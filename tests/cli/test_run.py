@@ -80,7 +80,7 @@ def test_what_keeps_it_from_starting_is_one_line(chroma: Any) -> None:
             (["--path", "data", "--host", "no.such.host.invalid"], "got 'no.such.host.invalid': "),
             (
                 ["--path", "data", "--host", "192.0.2.1"],
-                "got '192.0.2.1'. --host chooses another one, such as localhost",
+                "got '192.0.2.1'. --host chooses another one",
             ),
             (["--path", "data", "--log-path", "nowhere/log"], "Expected the log path to be a file"),
             (["nowhere.yaml"], "The configuration file nowhere.yaml cannot be read"),

@@ -388,9 +388,9 @@ def _prepare(path: Path) -> None:
     if published:
         raise StorageFormatError(
             f"{path} was written by a published version of Chroma ({PUBLISHED} stands there). This version keeps its "
-            "data in another format and does not change the files of that one. Serve it with the version that wrote it "
-            "(0.5.23 or later), and copy it into another directory: chroma copy --from http://localhost:8000 --to "
-            "./data --all. Nothing was changed."
+            "data in another format and does not change the files of that one. Serve it with a published version from "
+            "0.5.23 on, installed in an environment of its own, and copy it into another directory: chroma copy --from "
+            "http://localhost:8000 --to ./data --all. Nothing was changed."
         )
     with explained(str(path)):
         orphans = [] if (path / CATALOG).exists() else _collections_in(path)
