@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from chromadb._client.connect import get_settings
 from chromadb._server.app import Application
+from chromadb._server.environment import warn_of_misspelt_settings
 from chromadb._server.unsupported import warn_of_settings_without_effect
 
 app = Application(get_settings())
 warn_of_settings_without_effect(app.settings)
+warn_of_misspelt_settings()
 
 __all__ = ["app"]

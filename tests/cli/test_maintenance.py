@@ -120,7 +120,9 @@ def test_what_is_no_database_is_not_made_one(chroma: Any, words: list[str]) -> N
         ("empty", "The directory empty is empty."),
         ("other", "There is no database in other: catalog.sqlite3 is missing."),
         ("theirs", "was written by a published version of Chroma"),
-        ("file", "a file stands where a directory is needed"),
+        ("theirs", "chroma copy --from http://localhost:8000 --to ./data --all"),
+        ("file", "Expected --path to be a directory, got file, which is a file. Give that of the database."),
+        ("theirs/chroma.sqlite3", "got theirs/chroma.sqlite3, which is a file. Give the one it is in: --path theirs."),
     ):
         code, out, err = chroma(*words, "--path", path)
         assert (code, out) == (1, "")

@@ -6,7 +6,7 @@ import click
 
 from chromadb._cli.about import docs, show_version, version
 from chromadb._cli.browse import browse
-from chromadb._cli.commands import Command, Group
+from chromadb._cli.commands import Command, Group, did_you_mean
 from chromadb._cli.copy import copy
 from chromadb._cli.databases import databases
 from chromadb._cli.maintenance import check, vacuum
@@ -53,7 +53,8 @@ def show_help(context: click.Context, names: tuple[str, ...]) -> None:
     for name in names:
         found = command.get_command(at, name) if isinstance(command, click.Group) else None
         if found is None:
-            raise click.UsageError(f"There is no command {at.command_path} {name}.", at)
+            known = command.commands if isinstance(command, click.Group) else ()
+            raise click.UsageError(f"There is no command {at.command_path} {name}.{did_you_mean(name, known)}", at)
         command, at = found, click.Context(found, info_name=name, parent=at)
     click.echo(command.get_help(at))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chromadb._cli.commands import Command, confirm, force_option, json_option
+from chromadb._cli.commands import Command, Number, confirm, force_option, json_option
 from chromadb._cli.output import human_size, plural, print_json, print_table, progress_bar, waiting
 from chromadb._cli.target import Target, path_option
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @force_option
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, max=86400),
+    type=Number(0, 86400, whole=False),
     metavar="SECONDS",
     help="How long to wait, at each file, for whoever uses it.  [default: the setting chroma_busy_timeout_seconds, 30]",
 )

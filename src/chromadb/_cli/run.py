@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from chromadb._cli.commands import Command
+from chromadb._cli.commands import Command, Number
 
 HOST, PORT = "localhost", 8000
 
@@ -23,17 +23,21 @@ HOST, PORT = "localhost", 8000
 @click.option(
     "--path", metavar="DIRECTORY", help="The directory of the data, made if it is missing.  [default: ./chroma]"
 )
-@click.option("--host", metavar="HOST", help=f"The name or address to listen on.  [default: {HOST}]")
+@click.option(
+    "--host",
+    metavar="HOST",
+    help=f"The name or address to listen on.  [default: the setting chroma_server_host, {HOST}]",
+)
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=Number(0, 65535),
     metavar="PORT",
-    help=f"The port; 0 takes one that is free.  [default: {PORT}]",
+    help=f"The port; 0 takes one that is free.  [default: the setting chroma_server_http_port, {PORT}]",
 )
 @click.option("--log-path", metavar="FILE", help="A file that the log is appended to.  [default: standard error]")
 @click.option(
     "--workers",
-    type=click.IntRange(min=1),
+    type=Number(1),
     metavar="NUMBER",
     help="How many processes serve the directory.  [default: 1]",
 )

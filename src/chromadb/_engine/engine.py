@@ -56,6 +56,11 @@ class Engine:
             raise InternalError(f"The engine cannot run {type(operation).__name__}.")
         return cast(R, handler(self, operation))
 
+    def is_ready(self, operation: op.Count | op.Get | op.Query) -> bool:
+        """Return whether a read has nothing to open or load first; it answers at once."""
+        collection = operation.address.collection
+        return not self._closed and self.backend.is_loaded(collection, vectors=isinstance(operation, op.Query))
+
     def close(self) -> None:
         """Close the backend. Calling it again does nothing."""
         if not self._closed:

@@ -12,6 +12,7 @@ from uuid import UUID
 from chromadb._model import operations as op
 from chromadb._model.operations import Operation
 from chromadb._server.access_log import AccessLog, Line, now
+from chromadb._server.advice import for_clients
 from chromadb._server.pages import PAGES
 from chromadb._server.pool import Pool
 from chromadb._server.quick import SLOW, QuickReads, clock
@@ -63,7 +64,7 @@ class Application:
             settings.chroma_server_max_concurrent_requests,
             settings.chroma_server_request_timeout_seconds,
         )
-        self._quick = QuickReads()
+        self._quick = QuickReads(lambda _: False)
         self._http = self._serve
         if settings.chroma_server_cors_allow_origins:
             from starlette.middleware.cors import CORSMiddleware
@@ -115,7 +116,8 @@ class Application:
 
         settings = self.settings
         path = os.path.realpath(settings.persist_directory) if settings.is_persistent else None
-        self._engine = open_engine(path, settings, max_batch_size=settings.chroma_server_max_batch_size)
+        engine = open_engine(path, settings, max_batch_size=settings.chroma_server_max_batch_size)
+        self._engine, self._quick = engine, QuickReads(engine.is_ready)
 
     def close(self) -> None:
         """Close the engine. Calling it again does nothing."""
@@ -136,6 +138,9 @@ class Application:
             page = PAGES.get(request.path.rstrip("/")) if request.method in ("GET", "HEAD") else None
             if page is not None:
                 response = Response(200, page.content(), ((b"content-type", page.content_type),))
+            elif request.path == "/" and request.method in ("GET", "HEAD"):
+                # Relative, as the server may lie behind a path that it knows nothing of.
+                response = Response(307, b"", ((b"location", b"docs"),))
             else:
                 found = match(request.method, request.path)
                 response = await self._respond(request, found)
@@ -144,7 +149,9 @@ class Application:
         except Refusal as refusal:
             response = _failed(refusal.failure, request, refusal.headers)
         except ChromaError as error:
-            failure = encode_error(error, request.dialect)
+            failure = encode_error(for_clients(error), request.dialect)
+            if failure.status == 500:
+                logger.error("request %s failed: %s", request.id, error.message())
             response = _failed(failure, request, (_RETRY,) if failure.status == 503 else ())
         except Exception:
             logger.exception("request %s failed: %s %s", request.id, request.method, request.path)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from chromadb._model.operations import CheckHealth
+from chromadb._server.examples import BODIES, PARAMETERS, USUAL
 from chromadb._wire.codec import EXCHANGES, JSON
 from chromadb._wire.errors import ErrorBody
 from chromadb._wire.exchanges import Parameters
@@ -45,6 +46,16 @@ _TAGS = {
 }
 """The section of an operation, by the last word of its name."""
 
+_SECTIONS = {
+    "Collections": "Make a collection here first; its id goes into the paths of its records.",
+    "Records": "Records are ids with vectors, documents, metadata and URIs. The server does not embed.",
+    "Tenants and databases": "A tenant has databases, a database has collections.",
+    "Service": "What the server is, and whether it is well.",
+    "API v1": "The same for clients up to 0.5.",
+    "Not supported": "Known to the published versions; this one answers 501.",
+}
+"""The sections in their order, and what is said about each."""
+
 _USUAL = (400, 404, 408, 409, 413, 422, 500, 503, 504)
 
 
@@ -63,6 +74,7 @@ def document() -> dict[str, Any]:
             "version": "1.5.9",
             "description": "The HTTP API of Chroma: v2, and v1 for older clients. A server's limits are its settings.",
         },
+        "tags": [{"name": name, "description": about} for name, about in _SECTIONS.items()],
         "paths": paths,
         "components": {"schemas": components, "responses": _problems()},
     }
@@ -81,17 +93,18 @@ def _kinds() -> list[Any]:
 def _operation(route: Route, version: int, template: Template) -> dict[str, Any]:
     usual = route.template(version) is template
     suffix = ("" if usual else "_short") + ("_v1" if version == 1 else "")
+    examples = {**USUAL, **PARAMETERS.get(route.name, {})}
     described: dict[str, Any] = {
         "operationId": f"{route.name}{suffix}",
         "tags": [_tag(route, version)],
         "summary": _summary(route),
-        "parameters": [_parameter(name, "path") for name in template.segments]
+        "parameters": [_parameter(name, "path", examples.get(name)) for name in template.segments]
         + [_parameter(name, "query") for name in template.query],
         "responses": _responses(route),
     }
     exchange = EXCHANGES.get(route.operation) if route.operation else None
     if exchange is not None and exchange.body is not None:
-        described["requestBody"] = {"required": True, "content": _content(exchange.body)}
+        described["requestBody"] = {"required": True, "content": _content(exchange.body, BODIES.get(route.name))}
     if route.action:
         described["x-chroma-action"] = route.action
     return described
@@ -111,12 +124,13 @@ def _summary(route: Route) -> str:
     return (route.operation.__doc__ or "").strip()
 
 
-def _parameter(name: str, place: str) -> dict[str, Any]:
+def _parameter(name: str, place: str, example: str | None = None) -> dict[str, Any]:
     about, schema = _ABOUT.get(name, ("", {"type": "string"}))
     shown: dict[str, Any] = dict(schema)
     if place == "query" and name in _DEFAULTS:
         shown["default"] = _DEFAULTS[name]
-    return {"name": name, "in": place, "required": place == "path", "description": about, "schema": shown}
+    described = {"name": name, "in": place, "required": place == "path", "description": about, "schema": shown}
+    return described if example is None else {**described, "example": example}
 
 
 def _responses(route: Route) -> dict[str, Any]:
@@ -141,6 +155,6 @@ def _problems() -> dict[str, Any]:
     return {f"Problem{status}": {"description": about, **content} for status, about in _PROBLEMS.items()}
 
 
-def _content(kind: Any) -> dict[str, Any]:
+def _content(kind: Any, example: Any = None) -> dict[str, Any]:
     (schema,), _ = msgspec.json.schema_components([kind], ref_template=_REFERENCE)
-    return {JSON: {"schema": schema}}
+    return {JSON: {"schema": schema} if example is None else {"schema": schema, "example": example}}

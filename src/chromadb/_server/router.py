@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from chromadb._server.refusals import Refusal
+from chromadb._wire.errors import UNKNOWN_PATH
 from chromadb._wire.routes import Route, Template, templates
 
 
@@ -54,7 +55,8 @@ def match(method: str, path: str) -> Match:
         segments.pop()
     found = _walk(_ROOT, segments, 0)
     if found is None:
-        raise Refusal(404, "NotFoundError", f"There is nothing at {path[:200]!r}. GET /docs shows what there is.")
+        message = f"There is nothing at {path[:200]!r}. GET /docs shows what there is."
+        raise Refusal(404, "NotFoundError", message, kind=UNKNOWN_PATH)
     node, values = found
     if method not in node.methods:
         allowed = ", ".join(sorted(node.methods))
@@ -63,6 +65,7 @@ def match(method: str, path: str) -> Match:
             "MethodNotAllowed",
             f"Expected the method to be one of {allowed} for {path[:200]!r}; got {method[:40]!r}.",
             ((b"allow", allowed.encode()),),
+            kind=UNKNOWN_PATH,
         )
     route, template = node.methods[method]
     return Match(route, dict(zip(template.segments, map(_unquoted, values), strict=True)))

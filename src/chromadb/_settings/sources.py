@@ -59,7 +59,7 @@ def read_environment(known: Collection[str]) -> dict[str, Found]:
         InvalidArgumentError: a former or mistyped authentication setting, or a ``.env`` that cannot be read.
     """
     found: dict[str, Found] = {}
-    for label, variables in (("environment variable {}", os.environ.items()), (".env file, {}", _dotenv())):
+    for label, variables in (("environment variable {}", os.environ.items()), (".env file, {}", dotenv())):
         # Sorted by spelling: upper case stands before lower case.
         for spelling, value in sorted(pair for pair in variables if pair[0].lower() not in found):
             name = spelling.lower()
@@ -73,7 +73,12 @@ def read_environment(known: Collection[str]) -> dict[str, Found]:
     return found
 
 
-def _dotenv() -> Iterable[tuple[str, str]]:
+def dotenv() -> Iterable[tuple[str, str]]:
+    """Return the names and values of the file ``.env``, without those that are empty.
+
+    Raises:
+        InvalidArgumentError: it cannot be read.
+    """
     # A virtual environment is a directory that is often called .env.
     if not os.path.isfile(DOTENV_PATH):
         return ()

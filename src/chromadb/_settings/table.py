@@ -58,9 +58,12 @@ class SettingsTable:
         "embedded database, `chromadb.api.fastapi.FastAPI` is a server. Asynchronous clients are always of a server.",
     )
     chroma_server_host: str | None = used(
-        None, "client", "The server: a name, an IP address or a URL, with a path if it lies behind one."
+        None,
+        "client",
+        "The server: a name, an IP address or a URL, with a path if it lies behind one. A name or an address is where "
+        "`chroma run` listens too.",
     )
-    chroma_server_http_port: Port | None = used(None, "client", "The port of the server.")
+    chroma_server_http_port: Port | None = used(None, "client", "The port of the server, on both sides.")
     chroma_server_ssl_enabled: bool | None = used(False, "client", "Speak HTTPS with the server.")
     chroma_server_ssl_verify: bool | str | None = used(
         None, "client", "Check the certificate of the server: a boolean, or the path of a CA bundle."

@@ -160,6 +160,13 @@ class Backend(Protocol):
         """Give the records of a collection, which stay usable until the context ends."""
         ...
 
+    def is_loaded(self, collection: UUID, *, vectors: bool) -> bool:
+        """Return whether a read of a collection, or with `vectors` a search, has nothing to open or load first.
+
+        It answers at once, and may say no where it does not know.
+        """
+        ...
+
     def reset(self) -> None:
         """Delete everything; the default tenant and database are there again."""
         ...

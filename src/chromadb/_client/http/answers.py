@@ -9,7 +9,7 @@ import msgspec
 
 from chromadb._model.names import shorten
 from chromadb._model.operations import Operation
-from chromadb._wire.errors import decode_error
+from chromadb._wire.errors import UNKNOWN_PATH, decode_error
 from chromadb.errors import (
     ChromaError,
     ServerAnswerError,
@@ -89,7 +89,12 @@ def is_refusal(response: httpx.Response) -> bool:
 
 
 def stranger(response: httpx.Response, url: str) -> ServerAnswerError:
-    """Return the error for an answer that no Chroma server gives."""
+    """Return the error for an answer that no Chroma server gives where its API begins."""
+    if _body(response).get("type") == UNKNOWN_PATH:
+        return ServerAnswerError(
+            f"There is a Chroma server, but its API does not begin at {url}: it does not know "
+            f"{response.request.url.path}. Check the path in the host, or leave it out."
+        )
     return ServerAnswerError(
         f"What listens at {url} is no Chroma server: to {response.request.url.path} it answered with status "
         f"{response.status_code}, {_excerpt(response)}. Check the host, the port and the path."
@@ -106,13 +111,18 @@ def outdated(version: str, url: str) -> VersionMismatchError:
 
 def _told(response: httpx.Response) -> bool:
     """Return whether a Chroma server says what is wrong, rather than a proxy or somebody else."""
+    body = _body(response)
+    if body.get("type") == UNKNOWN_PATH:
+        return False
+    return "error" in body or ("detail" in body and body["detail"] not in ("Not Found", "Method Not Allowed"))
+
+
+def _body(response: httpx.Response) -> dict[str, Any]:
     try:
         body = msgspec.json.decode(response.content)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return False
-    if not isinstance(body, dict):
-        return False
-    return "error" in body or ("detail" in body and body["detail"] not in ("Not Found", "Method Not Allowed"))
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _says_no_more(response: httpx.Response) -> bool:

@@ -239,6 +239,13 @@ class LocalCollection(ForkAware):
             self._columns.after_fork()
 
     @property
+    def is_loaded(self) -> bool:
+        """Whether a search has no segment to open, which is read to its end then, and does not wait for one."""
+        if self._advancing.locked() or self._snapshot.vectors is None:
+            return False
+        return self._segments.names() == self._loaded
+
+    @property
     def nbytes(self) -> int:
         """Bytes of memory that it takes beside files that are mapped, about."""
         return self.database.nbytes + self._snapshot.nbytes + self._documents.nbytes + self._columns.nbytes

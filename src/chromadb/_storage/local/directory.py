@@ -144,6 +144,11 @@ class LocalBackend(Catalog):
             if self._open.give_back(info.id, lease):
                 self._remove(info.id)
 
+    def is_loaded(self, collection: UUID, *, vectors: bool) -> bool:
+        """Return whether a read of a collection, or with `vectors` a search, has nothing to open or load first."""
+        lease = self._open.leases.get(collection)
+        return lease is not None and (not vectors or lease.store.is_loaded)
+
     def reset(self) -> None:
         """Delete everything; the default tenant and database are there again."""
         for id in self._with_room(self.clear, self.collection_ids):
@@ -396,8 +401,9 @@ def _check_path(path: Path) -> None:
     if published:
         raise StorageFormatError(
             f"{path} was written by a published version of Chroma ({PUBLISHED} stands there). This version keeps its "
-            "data in another format and does not change the files of that one. Choose another directory, and copy the "
-            "collections over: read them with the published version and add them here. Nothing was changed."
+            "data in another format and does not change the files of that one. Serve it with a published version from "
+            "0.5.23 on, installed in an environment of its own, and copy it into another directory: chroma copy --from "
+            "http://localhost:8000 --to ./data --all. Nothing was changed."
         )
     with explained(str(path)):
         orphans = [] if (path / CATALOG).exists() else _collections_in(path)
