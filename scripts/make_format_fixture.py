@@ -33,7 +33,7 @@ SMALL = {
 }
 """What makes every derived file for few records; an older version has not all of it."""
 
-WORDS = "amber birch cedar delta ember frost grove heath inlet jetty".split()
+WORDS = ["amber", "birch", "cedar", "delta", "ember", "frost", "grove", "heath", "inlet", "jetty"]
 
 
 def fill(client: Any) -> None:
@@ -59,8 +59,8 @@ def wait_until_built(client: Any) -> None:
     deadline = time.monotonic() + 10
     folder = next(Path(client.get_settings().persist_directory).glob("collections/*"))
     while time.monotonic() < deadline:
-        client.get_collection("notes", embedding_function=None).query([[1.0] * 8], where_document={"$contains": "amber"})
-        client.get_collection("notes", embedding_function=None).get(where={"row": {"$gte": 5}})
+        notes = client.get_collection("notes", embedding_function=None)
+        notes.query([[1.0] * 8], where_document={"$contains": "amber"}, where={"row": {"$gte": 5}})
         if all(any((folder / kind).glob("*/*")) for kind in ("index", "text")):
             # Columns come before them, in those versions that have any.
             return

@@ -87,13 +87,14 @@ def check_directory(path: str) -> None:
     Raises:
         Failure: what is there instead.
     """
-    from chromadb._storage.local.directory import CATALOG, PUBLISHED
+    from chromadb._storage.local.directory import CATALOG, COLLECTIONS, PUBLISHED
 
     if not os.path.exists(path):
         raise Failure(f"There is no directory {path}. Give that of the database with --path.")
     if os.path.isdir(path) and not os.listdir(path):
         raise Failure(f"The directory {path} is empty. Give that of the database with --path.")
-    if os.path.isdir(path) and not any(os.path.exists(os.path.join(path, name)) for name in (CATALOG, PUBLISHED)):
+    names = (CATALOG, COLLECTIONS, PUBLISHED)
+    if os.path.isdir(path) and not any(os.path.exists(os.path.join(path, name)) for name in names):
         raise Failure(f"There is no database in {path}: {CATALOG} is missing. Give its directory with --path.")
 
 
