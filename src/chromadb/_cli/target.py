@@ -117,19 +117,20 @@ def check_directory(path: str, option: str) -> None:
     Raises:
         Failure: what is there instead.
     """
-    from chromadb._storage.local.directory import CATALOG, PUBLISHED
+    from chromadb._storage.local.directory import CATALOG, COLLECTIONS, PUBLISHED
 
+    names = (CATALOG, COLLECTIONS, PUBLISHED)
     if not os.path.exists(path):
         advice = f"Give that of the database with {option}." if option == "--path" else PLACES
         raise Failure(f"There is no directory {path}. {advice}")
     if not os.path.isdir(path):
         folder = os.path.dirname(path) or "."
-        known = any(os.path.exists(os.path.join(folder, name)) for name in (CATALOG, PUBLISHED))
+        known = any(os.path.exists(os.path.join(folder, name)) for name in names)
         advice = f"the one it is in: {option} {folder}" if known else "that of the database"
         raise Failure(f"Expected {option} to be a directory, got {path}, which is a file. Give {advice}.")
     if not os.listdir(path):
         raise Failure(f"The directory {path} is empty. Give that of the database with {option}.")
-    if not any(os.path.exists(os.path.join(path, name)) for name in (CATALOG, PUBLISHED)):
+    if not any(os.path.exists(os.path.join(path, name)) for name in names):
         raise Failure(f"There is no database in {path}: {CATALOG} is missing. Give its directory with {option}.")
 
 

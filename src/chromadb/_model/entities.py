@@ -119,6 +119,29 @@ class Vacuumed(_Entity):
 
 
 @dataclass(frozen=True)
+class Repaired(_Entity):
+    """What a repair did to the catalog, or to one collection."""
+
+    where: str
+    """The damaged file, below the directory of the data."""
+    name: str
+    """Tenant, database and collection, "default_tenant/default_database/docs"; "catalog"."""
+    saved: int = 0
+    """Records; of the catalog collections."""
+    lost: int = 0
+    """Records that are not there any more, as far as is known how many there were."""
+    lost_ids: list[str] = field(default_factory=list)
+    """The ids of those of them that are known."""
+    kept: list[str] = field(default_factory=list)
+    """Where the damaged files are now; one that ends in ``.jsonl`` has what can be read of lost records."""
+    notes: list[str] = field(default_factory=list)
+    """What else there is to say."""
+    error: str | None = None
+    """Why nothing could be saved; None if that could be done. Nothing was changed then."""
+    _keys = ("where", "name", "saved", "lost", "lost_ids", "kept", "notes", "error")
+
+
+@dataclass(frozen=True)
 class Finding:
     """Something that an audit found to be wrong."""
 

@@ -12,6 +12,7 @@ import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from chromadb._index.choice import Choice
 from chromadb._index.segment import Recipe, Segment
 from chromadb._index.snapshot import Snapshot
 from chromadb._model.configuration import HnswConfiguration
-from chromadb._model.entities import Finding, IndexingStatus
+from chromadb._model.entities import CollectionInfo, Finding, IndexingStatus
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.vectors import Matrix
@@ -33,6 +34,7 @@ from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.check import check_records
 from chromadb._storage.local.columns import MetadataColumns
 from chromadb._storage.local.database import SqliteDatabase
+from chromadb._storage.local.description import keep_description
 from chromadb._storage.local.follow import follow, load_columns, load_vectors, seal
 from chromadb._storage.local.forking import ForkAware
 from chromadb._storage.local.records import Labels, State
@@ -85,6 +87,8 @@ class LocalCollection(ForkAware):
         """About how many records were written or deleted since the last build."""
         self._vacuums = 0
         """How often the collection was vacuumed."""
+        self._described: CollectionInfo | None = None
+        """What the description in the folder says."""
         self._nothing_to_seal: int | None = None
         """The commit at which a build found that nothing can be sealed."""
 
@@ -220,6 +224,13 @@ class LocalCollection(ForkAware):
                 self._snapshot = self._snapshot.without_vectors()
         if former != self.recipe:
             self._builder.schedule(self)
+
+    def describe(self, info: CollectionInfo) -> None:
+        """Keep a copy of what the catalog says of the collection with its records."""
+        if self._folder is None or self._described == replace(info, dimension=None):
+            return
+        self._described = replace(info, dimension=None)
+        keep_description(self._folder, info)
 
     def close(self) -> None:
         """Close the files and let go of the memory; a transaction that runs already goes on to its end."""

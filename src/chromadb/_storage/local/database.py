@@ -21,6 +21,7 @@ import apsw
 from chromadb._storage.local.connections import ConnectionPool
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.forking import ForkAware
+from chromadb._storage.local.former import KEPT, keep_former, remove_former
 from chromadb._storage.local.shared_lock import SharedLock
 from chromadb.errors import StorageFormatError, StorageLockedError, StorageReplacedError
 
@@ -107,6 +108,11 @@ class SqliteDatabase(ForkAware):
         if self.path is not None:
             with explained(self.name), self._pool.lend() as connection:
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._pool.closed
 
     @property
     def nbytes(self) -> int:
@@ -199,6 +205,8 @@ class SqliteDatabase(ForkAware):
         connection.set_busy_timeout(int(self.busy_timeout * 1000))
         connection.execute(
             f"PRAGMA page_size={PAGE_SIZE}; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; "
+            # A damaged page is told from a whole one when it is read, not by what comes of it.
+            "PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF; "
             f"PRAGMA cache_size=-{CACHE_KIB}; PRAGMA synchronous={self._synchronous}; "
             f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}; "
             # On macOS a sync reaches the disk only so.
@@ -213,12 +221,17 @@ class SqliteDatabase(ForkAware):
     def _migrate(self, connection: apsw.Connection) -> None:
         migrations = _migrations(self._schema)
         if self._version(connection) == len(migrations):
+            if self.path is not None:
+                remove_former(self.path, KEPT)
             return
         if self.path is not None:
             self._enter_wal_mode(connection)
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for number in range(self._version(connection), len(migrations)):
+            version = self._version(connection)
+            if self.path is not None and 0 < version < len(migrations):
+                keep_former(connection, self.path, version)
+            for number in range(version, len(migrations)):
                 connection.execute(migrations[number])
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={len(migrations)}")
             connection.execute("COMMIT")

@@ -27,13 +27,16 @@ from uuid import UUID
 
 from chromadb._model.entities import Address, CollectionInfo, Finding, Vacuumed
 from chromadb._storage.base import CollectionStore
+from chromadb._storage.local.alone import check_not_repaired
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.database import SqliteDatabase
+from chromadb._storage.local.description import keep_description
 from chromadb._storage.local.durable import make_folder, sync
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.leases import OpenCollections
+from chromadb._storage.local.salvage import survey
 from chromadb._storage.local.vacuum import files_of, vacuum_database
 from chromadb.errors import (
     InvalidArgumentError,
@@ -100,6 +103,13 @@ class LocalBackend(Catalog):
 
     # --- Backend ----------------------------------------------------------------------------------
 
+    def update_collection(self, address: Address, change: Callable[[CollectionInfo], CollectionInfo]) -> CollectionInfo:
+        """Change what the catalog says of a collection, and the copy of it in its folder."""
+        info = super().update_collection(address, change)
+        if self.path is not None and (folder := self.path / COLLECTIONS / str(info.id)).is_dir():
+            keep_description(folder, info)
+        return info
+
     def delete_database(self, name: str, tenant: str) -> None:
         def doomed() -> list[UUID]:
             return [info.id for info in self.list_collections(tenant, name, None, 0)]
@@ -125,21 +135,22 @@ class LocalBackend(Catalog):
             raise
         try:
             lease, new = self._open.take(info.id, lambda: self._open_collection(info))
-        except StorageError:
+        except StorageError as error:
             # Deleted a moment ago, and its files with it.
             self.get_collection_by_id(info.tenant, info.database, info.id)
-            raise
+            raise _of_collection(info, error) from error
         try:
             if new:
                 self._still_there(info)
             lease.store.configure(info.configuration.hnsw)
+            lease.store.describe(info)
             yield lease.store
             if info.dimension is None:
                 self._copy_dimension(info.id, lease.store)
-        except StorageError:
+        except StorageError as error:
             # Another process may have deleted the collection meanwhile, and its files.
             self.get_collection_by_id(info.tenant, info.database, info.id)
-            raise
+            raise _of_collection(info, error) from error
         finally:
             if self._open.give_back(info.id, lease):
                 self._remove(info.id)
@@ -165,12 +176,15 @@ class LocalBackend(Catalog):
     def _check_collection(self, info: CollectionInfo) -> list[Finding]:
         try:
             with self.open(info.address) as store:
-                return store.check()
+                findings = store.check()
         except InvalidCollectionException:
             # Deleted meanwhile.
             return []
         except StorageError as error:
-            return [Finding(f"{COLLECTIONS}/{info.id}", error.message())]
+            findings = [Finding(f"{COLLECTIONS}/{info.id}", error.message())]
+        if self.path is not None and not all(finding.repairable for finding in findings):
+            findings += survey(self.path / COLLECTIONS / str(info.id) / RECORDS)
+        return findings
 
     def vacuum(
         self, timeout: float | None = None, progress: Callable[[str, int, int], None] | None = None
@@ -261,8 +275,8 @@ class LocalBackend(Catalog):
                 # Unless the collection was deleted a moment ago.
                 self.get_collection_by_id(info.tenant, info.database, info.id)
                 raise StorageCorruptError(
-                    f"{file} is missing or empty, but the collection {info.name!r} had records. Restore the file "
-                    "from a backup, or delete the collection; others are not affected."
+                    f"{file} is missing or empty, but there were records. Restore the file from a backup, or delete "
+                    "the collection. Other collections are not affected."
                 )
             with explained(str(folder)):
                 self._make_folder(folder)
@@ -322,7 +336,7 @@ class LocalBackend(Catalog):
             names = set(os.listdir(self.path / COLLECTIONS))
             for name in names:
                 id = name.removesuffix(DELETED)
-                if id != name and _is_uuid(id):
+                if id != name and is_uuid(id):
                     self.forget_collection(UUID(id))
                     self._remove(UUID(id))
             deleted = self.deleted_ids()
@@ -366,6 +380,13 @@ def _empty(folder: Path) -> None:
                 os.unlink(entry.path)
 
 
+def _of_collection(info: CollectionInfo, error: StorageError) -> StorageError:
+    """Return the error of a damaged file with the name of its collection; another one as it is."""
+    if not isinstance(error, StorageCorruptError):
+        return error
+    return StorageCorruptError(f"Collection {info.name!r} cannot be read. {error.message()}")
+
+
 def _part(path: str) -> str:
     """Return to which collection a file below the directory belongs, "" if to none."""
     folder, _, rest = path.partition("/")
@@ -405,12 +426,13 @@ def _check_path(path: Path) -> None:
             "0.5.23 on, installed in an environment of its own, and copy it into another directory: chroma copy --from "
             "http://localhost:8000 --to ./data --all. Nothing was changed."
         )
+    check_not_repaired(path)
     with explained(str(path)):
         orphans = [] if (path / CATALOG).exists() else _collections_in(path)
     if orphans:
         raise StorageCorruptError(
             f"{path / CATALOG} is missing, but there are {len(orphans)} collections in {path / COLLECTIONS}. Restore "
-            "the file from a backup; without it their names are not known. Nothing was changed."
+            "the file from a backup, or make it anew with 'chroma utils check --repair'. Nothing was changed."
         )
 
 
@@ -418,10 +440,11 @@ def _collections_in(path: Path) -> list[str]:
     """Return the names of the folders that hold records of a collection."""
     folder = path / COLLECTIONS
     names = os.listdir(folder) if folder.is_dir() else []
-    return [name for name in names if _is_uuid(name) and (folder / name / RECORDS).exists()]
+    return [name for name in names if is_uuid(name) and (folder / name / RECORDS).exists()]
 
 
-def _is_uuid(name: str) -> bool:
+def is_uuid(name: str) -> bool:
+    """Return whether a name is one that a folder of a collection has."""
     try:
         UUID(name)
     except ValueError:
