@@ -123,7 +123,7 @@ def crowd(
     server = Server(place, port)
     connects: dict[str, Callable[[], Any]] = dict.fromkeys(EMBEDDED, place.open)
     connects.update(dict.fromkeys(REMOTE, lambda: chromadb.HttpClient("127.0.0.1", port)))
-    number = 0
+    number, judged = 0, dict[str, int]()
     while time.monotonic() < deadline and not processes.failures:
         number += 1
         _episode(place, server, connects, faults, processes, report, min(deadline, time.monotonic() + seconds))
@@ -134,7 +134,7 @@ def crowd(
             break
         processes.run(f"the audit after episode {number}", place.audit)
         report.audits += 1
-        judge_visibility(place, report)
+        judge_times(place, report, judged)
         _tell(place, report, processes, number)
     for worker in place.workers():
         ledger = place.ledger(worker)
@@ -187,17 +187,28 @@ def _work(place: Place, name: str, connect: Callable[[], Any], remote: bool, fau
     work(place, name, connect, remote=remote, faults=faults)
 
 
-def judge_visibility(place: Place, report: Report) -> None:
-    """Compare when writes were acknowledged with when watchers saw them, and forget what they noted."""
+def judge_times(place: Place, report: Report, judged: dict[str, int]) -> None:
+    """Compare when writes were acknowledged with when watchers saw them, and forget what they noted.
+
+    Args:
+        place: with the journals.
+        report: takes the times.
+        judged: the last call of every worker of which the times were taken; brought up to date.
+    """
     acknowledged: dict[tuple[str, int], float] = {}
     for worker in place.workers():
-        begun: dict[int, bool] = {}
+        begun: dict[int, tuple[float, bool]] = {}
         for kind, serial, *rest in lines(place.journal(worker)):
             if kind == "begin":
-                call = rest[1]
-                begun[serial] = call[0] == "upsert" and f"{worker}-beacon" in call[2]
-            elif kind == "done" and begun.get(serial):
-                acknowledged[worker, serial] = rest[0]
+                at, call = rest
+                begun[serial] = at, call[0] == "upsert" and f"{worker}-beacon" in call[2]
+            elif kind == "done":
+                at, beacon = begun[serial]
+                if worker in EMBEDDED and serial > judged.get(worker, 0):
+                    report.durations.append(rest[0] - at)
+                if beacon:
+                    acknowledged[worker, serial] = rest[0]
+        judged[worker] = max(begun, default=0)
     for notes in sorted(place.root.glob("*.watch")):
         for number, worker, _, ended, former in lines(notes):
             at = acknowledged.get((worker, number))

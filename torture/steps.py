@@ -23,15 +23,27 @@ from torture.small import build_early
 
 ACTS = [("kill", KILL, 0, 1), ("tear", TEAR, 0, 1), *((name, FAIL, code, 1) for name, code in ERRORS.items())]
 ACTS += [(f"{name} until the call has failed", FAIL, code, -1) for name, code in ERRORS.items()]
+READING = [
+    ("EIO at reading", FAIL, ERRORS["EIO"], 1),
+    ("EIO at reading until the call has failed", FAIL, ERRORS["EIO"], -1),
+]
+"""What strikes: its name, what it is, the error, at how many calls."""
 
 
 def every_step(folder: Path, faults: Faults, processes: Processes, report: Report, deadline: float) -> None:
     """Live the day once for every step and every kind of blow, as far as the time allows, in random order."""
-    place = Place(folder / "counted", shared=False)
-    counted = folder / "calls"
-    processes.run("the day without a fault", _count, place, faults, counted)
-    steps = int(counted.read_text())
-    todo = [(step, act, beside) for step in range(steps) for act in ACTS for beside in (False, True)]
+    steps = {}
+    for reads in (False, True):
+        place, counted = Place(folder / f"counted-{reads}", shared=False), folder / "calls"
+        processes.run("the day without a fault", _count, place, faults, reads, counted)
+        steps[reads] = int(counted.read_text())
+    todo = [
+        (step, act, beside)
+        for reads, acts in ((False, ACTS), (True, READING))
+        for step in range(steps[reads])
+        for act in acts
+        for beside in (False, True)
+    ]
     random.shuffle(todo)
     done = 0
     for number, (step, act, beside) in enumerate(todo):
@@ -39,7 +51,9 @@ def every_step(folder: Path, faults: Faults, processes: Processes, report: Repor
             break
         _one_step(Place(folder / f"step-{number}", shared=False), faults, processes, report, (step, *act), beside)
         done += 1
-    kinds = f"{steps} steps, {len(ACTS)} kinds, alone and beside another"
+    kinds = (
+        f"{steps[False]} writes and {steps[True]} reads, {len(ACTS)} and {len(READING)} kinds, alone and beside another"
+    )
     report.tell(f"steps of a traced process: {done} of {len(todo)} blows ({kinds})")
 
 
@@ -53,7 +67,7 @@ def _one_step(
         processes.start(f"the other process, {label}", _stand_by, place, ready[1], go[0])
         os.read(ready[0], 1)
     kills = act != FAIL
-    died = processes.run(label, _struck, place, faults, step, act, code, count, dies=kills)
+    died = processes.run(label, _struck, place, faults, (step, act, code, count), "reading" in name, dies=kills)
     report.kills += kills and died < 0
     report.faults += not kills
     if beside:
@@ -67,17 +81,21 @@ def _one_step(
         shutil.rmtree(place.root)
 
 
-def _count(place: Place, faults: Faults, result: Path) -> None:
+def _count(place: Place, faults: Faults, reads: bool, result: Path) -> None:
     faults.watch(place.data)
+    if reads:
+        faults.strike_reads()
     scenario.live(place, lambda line: None)
     result.write_text(str(faults.calls))
 
 
-def _struck(place: Place, faults: Faults, step: int, act: int, code: int, count: int) -> None:
+def _struck(place: Place, faults: Faults, blow: tuple[int, int, int, int], reads: bool) -> None:
     journal = Journal(place.journal(scenario.WORKER))
     faults.watch(place.data)
-    faults.arm(step, act, code, count)
-    scenario.live(place, lambda line: journal.write(*line), faulty=faults.disarm if act == FAIL else None)
+    if reads:
+        faults.strike_reads()
+    faults.arm(*blow)
+    scenario.live(place, lambda line: journal.write(*line), faulty=faults.disarm if blow[1] == FAIL else None)
 
 
 def _stand_by(place: Place, ready: int, go: int) -> None:
