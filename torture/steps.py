@@ -61,14 +61,17 @@ def _one_step(
     place: Place, faults: Faults, processes: Processes, report: Report, blow: tuple[Any, ...], beside: bool
 ) -> None:
     step, name, act, code, count = blow
-    label = f"{name} at step {step}{' beside another process' if beside else ''}"
+    kills = act != FAIL
+    # What was seen after an error has to be there as well if the process dies next.
+    dies = not kills and random.random() < 0.5
+    label = f"{name} at step {step}{', then death' if dies else ''}{' beside another process' if beside else ''}"
     ready, go = os.pipe(), os.pipe()
     if beside:
         processes.start(f"the other process, {label}", _stand_by, place, ready[1], go[0])
         os.read(ready[0], 1)
-    kills = act != FAIL
-    died = processes.run(label, _struck, place, faults, (step, act, code, count), "reading" in name, dies=kills)
-    report.kills += kills and died < 0
+    blow_alone = (step, act, code, count)
+    died = processes.run(label, _struck, place, faults, blow_alone, "reading" in name, dies, dies=kills or dies)
+    report.kills += died < 0
     report.faults += not kills
     if beside:
         os.write(go[1], b"x")
@@ -89,13 +92,14 @@ def _count(place: Place, faults: Faults, reads: bool, result: Path) -> None:
     result.write_text(str(faults.calls))
 
 
-def _struck(place: Place, faults: Faults, blow: tuple[int, int, int, int], reads: bool) -> None:
+def _struck(place: Place, faults: Faults, blow: tuple[int, int, int, int], reads: bool, dies: bool) -> None:
     journal = Journal(place.journal(scenario.WORKER))
     faults.watch(place.data)
     if reads:
         faults.strike_reads()
     faults.arm(*blow)
-    scenario.live(place, lambda line: journal.write(*line), faulty=faults.disarm if blow[1] == FAIL else None)
+    disarm = faults.disarm if blow[1] == FAIL else None
+    scenario.live(place, lambda line: journal.write(*line), faulty=disarm, dies=dies)
 
 
 def _stand_by(place: Place, ready: int, go: int) -> None:
