@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -47,7 +48,8 @@ class Server:
         """What its log says of workers that ended, and nobody killed them."""
         self._process: subprocess.Popen[bytes] | None = None
         self._killed: set[int] = set()
-        self._family: set[int] = set()
+        self._family: dict[int, str] = {}
+        """Its processes, each with the moment when it began: numbers are given again."""
 
     def keep_up(self) -> None:
         """Start it if it does not run."""
@@ -79,17 +81,20 @@ class Server:
         self._workers()
         killed = self._kill(self._process.pid)
         self._process.wait()
-        return killed + sum(self._kill(pid) for pid in self._family if Path(f"/proc/{pid}").exists())
+        family, self._family = self._family, {}
+        return killed + sum(self._kill(pid) for pid, began in family.items() if began and _began(pid) == began)
 
     def judge(self) -> list[str]:
         """Return who ended without having been killed by us."""
         log = self._place.root / "server.log"
         said = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+        deaths = list(self.deaths)
         for line in said:
-            words = line.split()
-            if " ended with code -" in line and int(words[words.index("worker") + 1]) not in self._killed:
-                self.deaths.append(f"server: {line}, which nobody sent")
-        return self.deaths
+            ended = re.search(r"worker (\d+) ended with code (-?\d+)", line)
+            if ended and int(ended[1]) not in self._killed:
+                by_signal = ended[2].startswith("-")
+                deaths.append(f"server: {ended[0]}{', a signal which nobody sent' if by_signal else ''}")
+        return deaths
 
     def _workers(self) -> set[int]:
         """Return the processes that have it as their parent and do its work."""
@@ -100,7 +105,7 @@ class Server:
         except OSError:
             return set()
         family = {int(child) for child in children}
-        self._family |= family
+        self._family.update((child, _began(child)) for child in family)
         # Beside the workers there is the process that looks after what they share.
         return {child for child in family if b"spawn_main" in _command(child)}
 
@@ -226,6 +231,14 @@ def _tell(place: Place, report: Report, processes: Processes, number: int) -> No
         f"crowd, episode {number}: {report.kills + processes.kills} kills, {report.acknowledged + acknowledged} writes "
         f"acknowledged, {len(report.delays)} seen by others"
     )
+
+
+def _began(pid: int) -> str:
+    """Return when a process began, in ticks since the system did; "" if there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
 
 
 def _command(pid: int) -> bytes:
