@@ -19,7 +19,7 @@ import chromadb
 from torture.faults import Faults
 from torture.journal import lines
 from torture.place import Place
-from torture.processes import Processes, sleep_until
+from torture.processes import Processes, die_with_parent, sleep_until
 from torture.report import Report
 from torture.worker import watch, work
 
@@ -64,6 +64,7 @@ class Server:
                 stdout=out,
                 stderr=out,
                 env={**os.environ, "CHROMA_BUSY_TIMEOUT_SECONDS": "30"},
+                preexec_fn=die_with_parent,
             )
 
     def kill_worker(self) -> int:
