@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -18,7 +19,7 @@ import chromadb
 from torture.faults import Faults
 from torture.journal import lines
 from torture.place import Place
-from torture.processes import Processes, sleep_until
+from torture.processes import Processes, die_with_parent, sleep_until
 from torture.report import Report
 from torture.worker import watch, work
 
@@ -47,7 +48,8 @@ class Server:
         """What its log says of workers that ended, and nobody killed them."""
         self._process: subprocess.Popen[bytes] | None = None
         self._killed: set[int] = set()
-        self._family: set[int] = set()
+        self._family: dict[int, str] = {}
+        """Its processes, each with the moment when it began: numbers are given again."""
 
     def keep_up(self) -> None:
         """Start it if it does not run."""
@@ -62,6 +64,7 @@ class Server:
                 stdout=out,
                 stderr=out,
                 env={**os.environ, "CHROMA_BUSY_TIMEOUT_SECONDS": "30"},
+                preexec_fn=die_with_parent,
             )
 
     def kill_worker(self) -> int:
@@ -79,17 +82,20 @@ class Server:
         self._workers()
         killed = self._kill(self._process.pid)
         self._process.wait()
-        return killed + sum(self._kill(pid) for pid in self._family if Path(f"/proc/{pid}").exists())
+        family, self._family = self._family, {}
+        return killed + sum(self._kill(pid) for pid, began in family.items() if began and _began(pid) == began)
 
     def judge(self) -> list[str]:
         """Return who ended without having been killed by us."""
         log = self._place.root / "server.log"
         said = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+        deaths = list(self.deaths)
         for line in said:
-            words = line.split()
-            if " ended with code -" in line and int(words[words.index("worker") + 1]) not in self._killed:
-                self.deaths.append(f"server: {line}, which nobody sent")
-        return self.deaths
+            ended = re.search(r"worker (\d+) ended with code (-?\d+)", line)
+            if ended and int(ended[1]) not in self._killed:
+                by_signal = ended[2].startswith("-")
+                deaths.append(f"server: {ended[0]}{', a signal which nobody sent' if by_signal else ''}")
+        return deaths
 
     def _workers(self) -> set[int]:
         """Return the processes that have it as their parent and do its work."""
@@ -100,7 +106,7 @@ class Server:
         except OSError:
             return set()
         family = {int(child) for child in children}
-        self._family |= family
+        self._family.update((child, _began(child)) for child in family)
         # Beside the workers there is the process that looks after what they share.
         return {child for child in family if b"spawn_main" in _command(child)}
 
@@ -123,7 +129,7 @@ def crowd(
     server = Server(place, port)
     connects: dict[str, Callable[[], Any]] = dict.fromkeys(EMBEDDED, place.open)
     connects.update(dict.fromkeys(REMOTE, lambda: chromadb.HttpClient("127.0.0.1", port)))
-    number = 0
+    number, judged = 0, dict[str, int]()
     while time.monotonic() < deadline and not processes.failures:
         number += 1
         _episode(place, server, connects, faults, processes, report, min(deadline, time.monotonic() + seconds))
@@ -134,7 +140,7 @@ def crowd(
             break
         processes.run(f"the audit after episode {number}", place.audit)
         report.audits += 1
-        judge_visibility(place, report)
+        judge_times(place, report, judged)
         _tell(place, report, processes, number)
     for worker in place.workers():
         ledger = place.ledger(worker)
@@ -187,17 +193,28 @@ def _work(place: Place, name: str, connect: Callable[[], Any], remote: bool, fau
     work(place, name, connect, remote=remote, faults=faults)
 
 
-def judge_visibility(place: Place, report: Report) -> None:
-    """Compare when writes were acknowledged with when watchers saw them, and forget what they noted."""
+def judge_times(place: Place, report: Report, judged: dict[str, int]) -> None:
+    """Compare when writes were acknowledged with when watchers saw them, and forget what they noted.
+
+    Args:
+        place: with the journals.
+        report: takes the times.
+        judged: the last call of every worker of which the times were taken; brought up to date.
+    """
     acknowledged: dict[tuple[str, int], float] = {}
     for worker in place.workers():
-        begun: dict[int, bool] = {}
+        begun: dict[int, tuple[float, bool]] = {}
         for kind, serial, *rest in lines(place.journal(worker)):
             if kind == "begin":
-                call = rest[1]
-                begun[serial] = call[0] == "upsert" and f"{worker}-beacon" in call[2]
-            elif kind == "done" and begun.get(serial):
-                acknowledged[worker, serial] = rest[0]
+                at, call = rest
+                begun[serial] = at, call[0] == "upsert" and f"{worker}-beacon" in call[2]
+            elif kind == "done":
+                at, beacon = begun[serial]
+                if worker in EMBEDDED and serial > judged.get(worker, 0):
+                    report.durations.append(rest[0] - at)
+                if beacon:
+                    acknowledged[worker, serial] = rest[0]
+        judged[worker] = max(begun, default=0)
     for notes in sorted(place.root.glob("*.watch")):
         for number, worker, _, ended, former in lines(notes):
             at = acknowledged.get((worker, number))
@@ -215,6 +232,14 @@ def _tell(place: Place, report: Report, processes: Processes, number: int) -> No
         f"crowd, episode {number}: {report.kills + processes.kills} kills, {report.acknowledged + acknowledged} writes "
         f"acknowledged, {len(report.delays)} seen by others"
     )
+
+
+def _began(pid: int) -> str:
+    """Return when a process began, in ticks since the system did; "" if there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
 
 
 def _command(pid: int) -> bytes:

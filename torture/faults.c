@@ -30,7 +30,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char under[PATH_MAX];
 static size_t under_length;
 static long calls, at, times;
-static int act, error;
+static int act, error, reading;
 static int trace = -1;
 
 #define REAL(type, name, ...) static type (*real)(__VA_ARGS__); if (!real) real = dlsym(RTLD_NEXT, #name)
@@ -41,7 +41,7 @@ void torture_watch(const char *directory)
 {
     snprintf(under, sizeof under, "%s", directory);
     under_length = strlen(under);
-    calls = 0;
+    calls = reading = 0;
     act = NONE;
 }
 
@@ -55,6 +55,9 @@ void torture_arm(long first, long count, int what, int code)
     act = what;
     pthread_mutex_unlock(&lock);
 }
+
+/* Count and strike what reads instead of what writes. */
+void torture_strike_reads(void) { reading = 1; }
 
 /* Let calls work again; return whether one was struck. */
 int torture_disarm(void)
@@ -128,8 +131,10 @@ static int path_at(int directory, const char *name, char *path)
 }
 
 /* Count a call, with the lock held. Return an error number if it has to fail, -1 if it is to be torn, 0 else. */
-static int strike(void)
+static int strike_if(int reads)
 {
+    if (reads != reading)
+        return 0;
     long number = calls++;
     if (act == NONE || number < at || (times >= 0 && number >= at + times))
         return 0;
@@ -140,6 +145,8 @@ static int strike(void)
     kill(getpid(), SIGKILL);
     return 0;
 }
+
+static int strike(void) { return strike_if(0); }
 
 #define END_HERE() kill(getpid(), SIGKILL)
 
@@ -301,6 +308,35 @@ int fdatasync(int fd)
     REAL(int, fdatasync, int);
     CALL(int, -1, path_of(fd, path), path, real(fd), note(SYNC, path, 0, "", 0));
 }
+
+/* --- reading ----------------------------------------------------------------------------------------------------- */
+
+static int unreadable(int fd)
+{
+    char path[PATH_MAX];
+    if (!reading || !path_of(fd, path))
+        return 0;
+    pthread_mutex_lock(&lock);
+    int blow = strike_if(1);
+    pthread_mutex_unlock(&lock);
+    if (blow > 0)
+        errno = blow;
+    return blow > 0;
+}
+
+ssize_t read(int fd, void *data, size_t length)
+{
+    REAL(ssize_t, read, int, void *, size_t);
+    return unreadable(fd) ? -1 : real(fd, data, length);
+}
+
+ssize_t pread(int fd, void *data, size_t length, off_t offset)
+{
+    REAL(ssize_t, pread64, int, void *, size_t, off_t);
+    return unreadable(fd) ? -1 : real(fd, data, length, offset);
+}
+
+ssize_t pread64(int fd, void *data, size_t length, off64_t offset) { return pread(fd, data, length, offset); }
 
 /* --- names ------------------------------------------------------------------------------------------------------- */
 

@@ -34,6 +34,10 @@ class Faults:
         """Strike `count` calls (-1: all) after `first` more."""
         self._library.torture_arm(first, count, what, error)
 
+    def strike_reads(self) -> None:
+        """Count and strike what reads, instead of what writes."""
+        self._library.torture_strike_reads()
+
     def disarm(self) -> bool:
         """Let calls work again; return whether one has failed."""
         return bool(self._library.torture_disarm())

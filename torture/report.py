@@ -19,6 +19,8 @@ class Report:
     audits: int = 0
     delays: list[float] = field(default_factory=list)
     """Seconds from an acknowledgement until another process has read it, in turns."""
+    durations: list[float] = field(default_factory=list)
+    """Seconds that a write of an embedded worker took, other writers and their locks included."""
     stale: int = 0
     """Reads that began after an acknowledgement and did not see it."""
     began: float = field(default_factory=time.monotonic)
@@ -43,17 +45,18 @@ class Report:
             "processes ended by a native crash": len(native),
             "other failures": len(failures) - len(lost) - len(native),
         }
-        delays = sorted(self.delays)
-        if delays:
-            figures["visibility of writes to other processes, samples"] = len(delays)
-            for name, share in (("p50", 0.5), ("p99", 0.99), ("longest", 1.0)):
-                figures[f"visibility, {name}, ms"] = round(
-                    1000 * delays[min(len(delays) - 1, int(share * len(delays)))], 1
-                )  # type: ignore[assignment]
-        width = max(map(len, figures))
+        if self.delays:
+            figures["writes that others were seen to see"] = len(self.delays)
+        times = {}
+        for what, seconds in (("until others see a write", self.delays), ("a write takes", self.durations)):
+            for name, share in (("p50", 0.5), ("p99", 0.99), ("longest", 1.0)) if seconds else ():
+                times[f"{what}, {name}, ms"] = 1000 * sorted(seconds)[min(len(seconds) - 1, int(share * len(seconds)))]
+        width = max(map(len, [*figures, *times]))
         print()
         for name, figure in figures.items():
             print(f"{name:{width}}  {figure}")
+        for name, milliseconds in times.items():
+            print(f"{name:{width}}  {milliseconds:.1f}")
         for line in failures[:20]:
             print(f"FAILED: {line}", file=sys.stderr)
         failed = bool(failures) or self.stale > 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -37,13 +39,20 @@ DAY: list[list[Any]] = [
 """Calls without their numbers; what is no call of a worker changes no record."""
 
 
-def live(place: Place, tell: Callable[[Sequence[Any]], None], *, faulty: Callable[[], object] | None = None) -> None:
+def live(
+    place: Place,
+    tell: Callable[[Sequence[Any]], None],
+    *,
+    faulty: Callable[[], object] | None = None,
+    dies: bool = False,
+) -> None:
     """Make the calls of the day.
 
     Args:
         place: where.
         tell: hears of every call before and after: lines of a ledger.
         faulty: ends the faults that are the cause of an error; None: there are none.
+        dies: whether it is killed as soon as it has seen what became of a call that failed.
 
     Raises:
         Loss: after a fault something is there by half.
@@ -70,6 +79,8 @@ def live(place: Place, tell: Callable[[Sequence[Any]], None], *, faulty: Callabl
             note("failed", serial, time.monotonic(), repr(error))
             happened = ledger.settle(calls.observe(client, WORKER))
             note("settled", serial, happened)
+            if dies:
+                os.kill(os.getpid(), signal.SIGKILL)
             return happened
         note("done", serial, time.monotonic())
         return True

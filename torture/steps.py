@@ -23,15 +23,27 @@ from torture.small import build_early
 
 ACTS = [("kill", KILL, 0, 1), ("tear", TEAR, 0, 1), *((name, FAIL, code, 1) for name, code in ERRORS.items())]
 ACTS += [(f"{name} until the call has failed", FAIL, code, -1) for name, code in ERRORS.items()]
+READING = [
+    ("EIO at reading", FAIL, ERRORS["EIO"], 1),
+    ("EIO at reading until the call has failed", FAIL, ERRORS["EIO"], -1),
+]
+"""What strikes: its name, what it is, the error, at how many calls."""
 
 
 def every_step(folder: Path, faults: Faults, processes: Processes, report: Report, deadline: float) -> None:
     """Live the day once for every step and every kind of blow, as far as the time allows, in random order."""
-    place = Place(folder / "counted", shared=False)
-    counted = folder / "calls"
-    processes.run("the day without a fault", _count, place, faults, counted)
-    steps = int(counted.read_text())
-    todo = [(step, act, beside) for step in range(steps) for act in ACTS for beside in (False, True)]
+    steps = {}
+    for reads in (False, True):
+        place, counted = Place(folder / f"counted-{reads}", shared=False), folder / "calls"
+        processes.run("the day without a fault", _count, place, faults, reads, counted)
+        steps[reads] = int(counted.read_text())
+    todo = [
+        (step, act, beside)
+        for reads, acts in ((False, ACTS), (True, READING))
+        for step in range(steps[reads])
+        for act in acts
+        for beside in (False, True)
+    ]
     random.shuffle(todo)
     done = 0
     for number, (step, act, beside) in enumerate(todo):
@@ -39,7 +51,9 @@ def every_step(folder: Path, faults: Faults, processes: Processes, report: Repor
             break
         _one_step(Place(folder / f"step-{number}", shared=False), faults, processes, report, (step, *act), beside)
         done += 1
-    kinds = f"{steps} steps, {len(ACTS)} kinds, alone and beside another"
+    kinds = (
+        f"{steps[False]} writes and {steps[True]} reads, {len(ACTS)} and {len(READING)} kinds, alone and beside another"
+    )
     report.tell(f"steps of a traced process: {done} of {len(todo)} blows ({kinds})")
 
 
@@ -47,14 +61,17 @@ def _one_step(
     place: Place, faults: Faults, processes: Processes, report: Report, blow: tuple[Any, ...], beside: bool
 ) -> None:
     step, name, act, code, count = blow
-    label = f"{name} at step {step}{' beside another process' if beside else ''}"
+    kills = act != FAIL
+    # What was seen after an error has to be there as well if the process dies next.
+    dies = not kills and random.random() < 0.5
+    label = f"{name} at step {step}{', then death' if dies else ''}{' beside another process' if beside else ''}"
     ready, go = os.pipe(), os.pipe()
     if beside:
         processes.start(f"the other process, {label}", _stand_by, place, ready[1], go[0])
         os.read(ready[0], 1)
-    kills = act != FAIL
-    died = processes.run(label, _struck, place, faults, step, act, code, count, dies=kills)
-    report.kills += kills and died < 0
+    blow_alone = (step, act, code, count)
+    died = processes.run(label, _struck, place, faults, blow_alone, "reading" in name, dies, dies=kills or dies)
+    report.kills += died < 0
     report.faults += not kills
     if beside:
         os.write(go[1], b"x")
@@ -67,17 +84,22 @@ def _one_step(
         shutil.rmtree(place.root)
 
 
-def _count(place: Place, faults: Faults, result: Path) -> None:
+def _count(place: Place, faults: Faults, reads: bool, result: Path) -> None:
     faults.watch(place.data)
+    if reads:
+        faults.strike_reads()
     scenario.live(place, lambda line: None)
     result.write_text(str(faults.calls))
 
 
-def _struck(place: Place, faults: Faults, step: int, act: int, code: int, count: int) -> None:
+def _struck(place: Place, faults: Faults, blow: tuple[int, int, int, int], reads: bool, dies: bool) -> None:
     journal = Journal(place.journal(scenario.WORKER))
     faults.watch(place.data)
-    faults.arm(step, act, code, count)
-    scenario.live(place, lambda line: journal.write(*line), faulty=faults.disarm if act == FAIL else None)
+    if reads:
+        faults.strike_reads()
+    faults.arm(*blow)
+    disarm = faults.disarm if blow[1] == FAIL else None
+    scenario.live(place, lambda line: journal.write(*line), faulty=disarm, dies=dies)
 
 
 def _stand_by(place: Place, ready: int, go: int) -> None:

@@ -11,6 +11,7 @@ from chromadb.errors import ChromaError, NotFoundError, StorageError
 from torture import calls
 from torture.faults import ERRORS, FAIL, Faults
 from torture.journal import Journal
+from torture.ledger import Loss
 from torture.place import Place
 from torture.small import build_early
 
@@ -54,6 +55,8 @@ def work(
         if most is not None and begun == most:
             client.close()
             return
+        if rng.random() < 0.005 and not remote:
+            _look_after(client, rng)
         if rng.random() < 0.4:
             _tolerant(lambda: calls.look(client, rng, worker, ledger.state), remote)
             _tolerant(lambda: _look_at_others(client, rng), remote)
@@ -145,6 +148,15 @@ def _settle(client: Any, worker: str, journal: Journal, ledger: Any, remote: boo
         line = ["settled", ledger.open[0], happened]
         journal.write(*line)
         ledger.read([line])
+
+
+def _look_after(client: Any, rng: random.Random) -> None:
+    if rng.random() < 0.5:
+        client.vacuum(timeout=1.0)
+    else:
+        findings = client.check()
+        if findings:
+            raise Loss(f"check while others write: {findings[:3]}")
 
 
 def _look_at_others(client: Any, rng: random.Random) -> None:

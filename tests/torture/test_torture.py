@@ -33,9 +33,8 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     assert figures["writes lost, or there by half"] == 0
     assert figures["stale reads"] == 0
     assert figures["processes ended by a native crash"] == 0
-    assert figures["processes killed"] > 10
-    assert figures["writes acknowledged"] > 100
-    assert figures["visibility of writes to other processes, samples"] > 10
+    assert figures["processes killed"] > 5
+    assert figures["writes acknowledged"] > 20
     assert list(tmp_path.iterdir()) == []
 
 
