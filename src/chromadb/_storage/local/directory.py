@@ -174,6 +174,8 @@ class LocalBackend(Catalog):
             return []
         except StorageError as error:
             findings = [Finding(f"{COLLECTIONS}/{info.id}", error.message())]
+            if not isinstance(error, StorageCorruptError):
+                return findings
         if self.path is not None and not all(finding.repairable for finding in findings):
             findings += survey(self.path / COLLECTIONS / str(info.id) / RECORDS)
         return findings
@@ -409,10 +411,12 @@ def _prepare(path: Path) -> None:
         )
     check_not_repaired(path)
     with explained(str(path)):
-        orphans = [] if (path / CATALOG).exists() else _collections_in(path)
+        there = (path / CATALOG).exists() and (path / CATALOG).stat().st_size
+        orphans = [] if there else _collections_in(path)
     if orphans:
         raise StorageCorruptError(
-            f"{path / CATALOG} is missing, but there are {len(orphans)} collections in {path / COLLECTIONS}. Restore "
+            f"{path / CATALOG} is missing or empty, but there are {len(orphans)} collections in "
+            f"{path / COLLECTIONS}. Restore "
             "the file from a backup, or make it anew with 'chroma utils check --repair'. Nothing was changed."
         )
     with explained(str(path)):

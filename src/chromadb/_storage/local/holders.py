@@ -92,17 +92,30 @@ def alone_with(directory: Path) -> Iterator[None]:
         descriptor = os.open(marker, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if not _lock(descriptor):
-            raise StorageLockedError(f"{directory} is being repaired already{holders_of(str(marker).__eq__)}.")
-        if any(is_open_elsewhere(file) for file in directory.rglob("*.sqlite3")):
-            raise StorageLockedError(
-                f"{directory} is in use{holders_of(lambda path: path.startswith(real))}. Stop what uses it and try "
-                "again. Nothing was changed."
-            )
+            whom = holders_of(os.path.realpath(marker).__eq__)
+            raise StorageLockedError(f"{directory} is being repaired already{whom}. Wait until that is done.")
+        with _removed_at_the_end(marker):
+            _check_unused(directory, real)
+            yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _removed_at_the_end(marker: Path) -> Iterator[None]:
+    try:
         yield
     finally:
         with suppress(OSError):
             marker.unlink()
-        os.close(descriptor)
+
+
+def _check_unused(directory: Path, real: str) -> None:
+    if any(is_open_elsewhere(file) for file in directory.rglob("*.sqlite3")):
+        raise StorageLockedError(
+            f"{directory} is in use{holders_of(lambda path: path.startswith(real))}. Stop what uses it and try "
+            "again. Nothing was changed."
+        )
 
 
 def check_not_repaired(directory: Path) -> None:
