@@ -348,7 +348,7 @@ class LocalBackend(Catalog):
             Finding(
                 f"{COLLECTIONS}/{name}",
                 "no collection of the catalog: was an older catalog restored from a backup? Restore the one that "
-                "belongs to it, or remove the folder",
+                "belongs to it, take it in with 'chroma utils check --repair', or remove the folder",
             )
             for name in sorted(folders)
             if name not in known
