@@ -135,7 +135,7 @@ def test_without_room_for_the_copy_nothing_is_changed(tmp_path: Path, monkeypatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(former.os, "fsync", full)
+        patch.setattr(former, "sync", full)
         with pytest.raises(StorageFullError):
             chromadb.PersistentClient(directory)
     assert versions(directory) == before
@@ -182,7 +182,7 @@ def killed_at(number, directory):
     count = 0
     def step(frame, event, what):
         nonlocal count
-        if event == "c_call" and frame.f_code.co_filename.endswith(("local/database.py", "local/former.py")):
+        if event == "c_call" and frame.f_code.co_filename.endswith(("local/database.py", "local/former.py", "local/durable.py")):
             count += 1
             if count == number:
                 os._exit(9)

@@ -462,7 +462,7 @@ def test_a_repair_that_ends_at_any_step_is_finished_by_the_next(
         with monkeypatch.context() as patch:
             for name in ("rename", "unlink"):
                 patch.setattr(repair.os, name, counted(getattr(os, name)))
-            for name in ("rebuild_records", "rebuild_catalog", "_sync"):
+            for name in ("rebuild_records", "rebuild_catalog", "sync"):
                 patch.setattr(repair, name, counted(getattr(repair, name)))
             try:
                 repair_directory(directory)

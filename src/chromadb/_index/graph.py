@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from chromadb._index.codes import empty_graph, is_binary
 from chromadb._index.distance import Matrix
-from chromadb._index.faiss import Candidates, candidates_of, faiss_here, scaled
+from chromadb._index.faiss import Candidates, candidates_of, faiss_here, save_index, scaled
 from chromadb.errors import StorageCorruptError
 
 Entries = NDArray[np.int64]
@@ -105,7 +105,7 @@ class Graph:
 
     def save(self, path: str) -> None:
         """Write the graph to a file."""
-        faiss_here().write_index(self._index, path)
+        save_index(self._index, path)
 
     @classmethod
     def open(cls, path: str, space: str) -> Graph:

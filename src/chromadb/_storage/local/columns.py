@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from chromadb._index.columns import Dictionary
 from chromadb._storage.local import records, sealed
+from chromadb._storage.local.durable import save_array, write_array
 from chromadb._storage.local.records import Labels, State
 from chromadb._storage.local.sealed import RuinedError
 
@@ -290,12 +291,12 @@ def _write(
     columns, others = keys[:MOST_KEYS], keys[MOST_KEYS:]
 
     def write_labels(path: Path) -> None:
-        np.save(path, labels)
+        save_array(path, labels)
 
     def writer(encoding: _Encoding) -> Callable[[Path], None]:
         def write_column(path: Path) -> None:
             with path.open("xb") as file:
-                np.save(file, encoding.dense(len(labels)))
+                write_array(file, encoding.dense(len(labels)))
                 file.write(msgspec.json.encode(encoding.dictionary.values[1:]))
 
         return write_column

@@ -23,7 +23,7 @@ from chromadb._storage.local.failures import explained
 from chromadb._storage.local.forking import ForkAware
 from chromadb._storage.local.former import KEPT, keep_former, remove_former
 from chromadb._storage.local.shared_lock import SharedLock
-from chromadb.errors import StorageFormatError, StorageLockedError, StorageReplacedError
+from chromadb.errors import StorageError, StorageFormatError, StorageLockedError, StorageReplacedError
 
 APPLICATION_ID = 0x43484442
 """Marks our SQLite files ("CHDB")."""
@@ -69,6 +69,8 @@ class SqliteDatabase(ForkAware):
         # In memory the database lives as long as a connection does.
         self._anchor = self._connect() if path is None else None
         self._file: tuple[int, int] | None = None
+        self._in_doubt = False
+        """Whether the log may hold a transaction that failed: see `_settle`."""
         try:
             with explained(self.name), self._pool.lend() as connection:
                 self._migrate(connection)
@@ -83,6 +85,8 @@ class SqliteDatabase(ForkAware):
     def read(self) -> Iterator[apsw.Connection]:
         """Give a connection inside a transaction that sees one state of the database, that of its first SELECT."""
         with explained(self.name), self._reading(), self._pool.lend() as connection:
+            if self._in_doubt:
+                self._settle(connection)
             try:
                 connection.execute("BEGIN")
                 yield connection
@@ -97,11 +101,43 @@ class SqliteDatabase(ForkAware):
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
-                connection.execute("COMMIT")
+                self._commit(connection)
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+    def _commit(self, connection: apsw.Connection) -> None:
+        try:
+            connection.execute("COMMIT")
+        except apsw.IOError as error:
+            if self.path is None:
+                raise
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            self._in_doubt = True
+            if not self._settle(connection):
+                raise StorageError(
+                    f"{self.name} could not be written to the disk ({error}). Look at the disk. Whether the call is "
+                    "there, as a whole or not at all, is settled by the next one that finds the disk working."
+                ) from error
+            raise
+        self._in_doubt = False
+
+    def _settle(self, connection: apsw.Connection) -> bool:
+        """Take back for good what a commit has written that the disk did not confirm; return whether that is done.
+
+        SQLite forgets of it, but the log still holds it, whole, and whoever opens the file after a crash takes it for
+        committed. The next transaction is written to the same place, whatever it is about.
+        """
+        try:
+            connection.execute(f"BEGIN IMMEDIATE; PRAGMA user_version={len(_migrations(self._schema))}; COMMIT")
+        except apsw.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            return False
+        self._in_doubt = False
+        return True
 
     def checkpoint(self) -> None:
         """Write back what is in the log, as far as nobody reads it; nobody waits for it."""

@@ -27,13 +27,14 @@ from uuid import UUID
 
 from chromadb._model.entities import Address, CollectionInfo, Finding, Vacuumed
 from chromadb._storage.base import CollectionStore
+from chromadb._storage.local.alone import check_not_repaired
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.description import keep_description
+from chromadb._storage.local.durable import make_folder, sync
 from chromadb._storage.local.failures import explained
-from chromadb._storage.local.holders import check_not_repaired
 from chromadb._storage.local.leases import OpenCollections
 from chromadb._storage.local.salvage import survey
 from chromadb._storage.local.vacuum import files_of, vacuum_database
@@ -94,7 +95,9 @@ class LocalBackend(Catalog):
         self._open = OpenCollections(most, memory_limit)
         self._builder = Builder()
         if self.path is not None:
-            _prepare(self.path)
+            _check_path(self.path)
+            with explained(str(self.path)):
+                self._make_folder(self.path)
         super().__init__(self._open_database(None if self.path is None else self.path / CATALOG, "catalog"))
         self._sweep()
 
@@ -273,7 +276,7 @@ class LocalBackend(Catalog):
                     "the collection. Other collections are not affected."
                 )
             with explained(str(folder)):
-                folder.mkdir(parents=True, exist_ok=True)
+                self._make_folder(folder)
         return LocalCollection(
             self._open_database(file, "records"),
             None if file is None else file.parent,
@@ -285,6 +288,12 @@ class LocalBackend(Catalog):
         return SqliteDatabase(None if file is None else str(file), schema, self._synchronous, self._busy_timeout)
 
     # --- folders ----------------------------------------------------------------------------------
+
+    def _make_folder(self, folder: Path) -> None:
+        if self._synchronous == "full":
+            make_folder(folder)
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
 
     def _with_room(self, remove: Callable[[], T], doomed: Callable[[], Iterable[UUID]]) -> T:
         """Take collections out of the catalog; where the disk is too full for it, their files go first."""
@@ -333,6 +342,10 @@ class LocalBackend(Catalog):
                 if str(gone) in names:
                     self._remove(gone)
             if deleted:
+                if self._synchronous == "full":
+                    # Or a folder came back after a loss of power, and nobody knew any more that it was deleted.
+                    with explained(str(self.path)):
+                        sync(self.path / COLLECTIONS)
                 self.note_removed(deleted)
         except (StorageFullError, StorageLockedError, StorageReadOnlyError) as error:
             logger.warning("what is left of deleted collections could not be removed: %s", error)
@@ -397,8 +410,8 @@ def _handles() -> int:
     return 2**20 if soft == resource.RLIM_INFINITY else soft
 
 
-def _prepare(path: Path) -> None:
-    """Make the directory, unless something stands there that is not ours."""
+def _check_path(path: Path) -> None:
+    """Raise if something stands there that is not ours."""
     if "\0" in str(path):
         raise InvalidArgumentError(f"Expected a path without NUL characters, got {str(path)!r}.")
     with explained(str(path)):
@@ -419,8 +432,6 @@ def _prepare(path: Path) -> None:
             f"{path / COLLECTIONS}. Restore "
             "the file from a backup, or make it anew with 'chroma utils check --repair'. Nothing was changed."
         )
-    with explained(str(path)):
-        path.mkdir(parents=True, exist_ok=True)
 
 
 def _collections_in(path: Path) -> list[str]:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import apsw
 import msgspec
 
+from chromadb._storage.local.holders import holder_of, last_written
 from chromadb.errors import (
     StorageCorruptError,
     StorageError,
@@ -79,10 +80,7 @@ def _explain_sqlite(name: str, error: apsw.Error) -> StorageError:
     if isinstance(error, apsw.FullError) or shared:
         return StorageFullError(f"No space left on the disk of {name}. Free some and try again. Nothing was written.")
     if isinstance(error, (apsw.BusyError, apsw.LockedError)):
-        return StorageLockedError(
-            f"Another process holds the lock of {name} for too long. Wait for it, or raise "
-            "chroma_busy_timeout_seconds. Nothing was written."
-        )
+        return _locked(name)
     if isinstance(error, (apsw.ReadOnlyError, apsw.PermissionsError)):
         return StorageReadOnlyError(
             f"{name} cannot be written. Give this user write permission to the file and its directory. "
@@ -107,3 +105,15 @@ def _explain_sqlite(name: str, error: apsw.Error) -> StorageError:
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
         return damaged(name, str(error))
     return StorageError(f"{name}: SQLite says {error}.")
+
+
+def _locked(name: str) -> StorageLockedError:
+    holder, ago = holder_of(name), last_written(name)
+    if holder is None:
+        held = f"Another process holds the lock of {name} for too long"
+    else:
+        held = f"The lock of {name} is held for too long by {holder}"
+    return StorageLockedError(
+        f"{held}{ago and f'; its log was last written {ago}'}. Wait for it or end it, or raise "
+        "chroma_busy_timeout_seconds. Nothing was written."
+    )

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import apsw
 
+from chromadb._storage.local.durable import sync
+
 KEPT = 30 * 24 * 3600.0
 """Seconds."""
 
@@ -38,9 +40,9 @@ def keep_former(path: str, version: int) -> None:
         finally:
             copy.close()
             source.close()
-        with open(unfinished, "r+b") as file:
-            os.fsync(file.fileno())
+        sync(Path(unfinished))
         os.replace(unfinished, finished)
+        sync(Path(finished).parent)
     except BaseException:
         with suppress(OSError):
             os.unlink(unfinished)

@@ -22,6 +22,7 @@ from typing import TypeVar
 import msgspec
 import xxhash
 
+from chromadb._storage.local.durable import sync
 from chromadb._storage.local.failures import explained
 
 MANIFEST = "manifest"
@@ -87,9 +88,9 @@ def write(
             text = msgspec.json.encode(manifest)
             (unfinished / MANIFEST).write_bytes(xxhash.xxh3_64_hexdigest(text).encode() + b"\n" + text)
             for file in (*files, MANIFEST, "."):
-                _sync(unfinished / file)
+                sync(unfinished / file)
             os.rename(unfinished, finished)
-            _sync(folder)
+            sync(folder)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
@@ -162,16 +163,3 @@ def _is_abandoned(entry: os.DirEntry[str]) -> bool:
     except FileNotFoundError:
         # Finished, and renamed, a moment ago.
         return False
-
-
-def _sync(path: Path) -> None:
-    if os.name == "nt":
-        if path.is_dir():
-            return
-        descriptor = os.open(path, os.O_RDWR)
-    else:
-        descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,10 +18,10 @@ import apsw
 import numpy as np
 
 from chromadb._index.segment import Segment
+from chromadb._storage.local.alone import users_of
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.follow import stale_labels
 from chromadb._storage.local.former import remove_former
-from chromadb._storage.local.holders import holders_of
 from chromadb._storage.local.records import State
 from chromadb.errors import StorageLockedError
 
@@ -97,5 +97,5 @@ def files_of(folder: Path) -> dict[str, int]:
 def in_use(path: str, building: bool = False) -> StorageLockedError:
     """Return the error that says that a file is in use, or that an index of it is being built, and by whom."""
     what = f"An index of {path} is being built" if building else f"{path} is in use"
-    whom = holders_of(os.path.realpath(path).__eq__)
+    whom = users_of(os.path.realpath(path).__eq__)
     return StorageLockedError(f"{what}{whom}. Stop what uses it, or give more time, and vacuum it again.")
