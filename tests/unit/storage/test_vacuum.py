@@ -255,7 +255,9 @@ def test_damaged_and_foreign_indexes_and_left_over_folders_are_removed(
     notes = directory / "collections" / "notes.txt"
     notes.write_text("not ours")
     part, catalog = backend.vacuum()
-    assert catalog.removed == [f"collections/{left_over.name}/records.sqlite3"]
+    assert catalog.removed == [
+        f"collections/{left_over.name}/{name}" for name in ("collection.json", "records.sqlite3")
+    ]
     assert not left_over.exists()
     assert notes.read_text() == "not ours"
     assert {path.split("/")[0] for path in part.removed} == {"index", "text"}

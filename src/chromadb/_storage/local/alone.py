@@ -1,16 +1,15 @@
-"""Having a directory for oneself, for what cannot be done beside others."""
+"""Being alone with a directory, and who is in the way: whoever has a file of it open."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.forking import living
-from chromadb._storage.local.holders import users_of
 from chromadb.errors import StorageLockedError
 
 REPAIRING = "repairing"
@@ -18,6 +17,28 @@ REPAIRING = "repairing"
 
 SHARED_BYTES = 0x40000002, 510
 """The bytes of a database, beyond its data, that every connection locks: the first of them, and how many."""
+
+
+def users_of(matches: Callable[[str], bool]) -> str:
+    """Return " by process 12 (python)", of the other processes that have a file open whose real path matches.
+
+    As far as the system tells, else "": Linux does, of one's own processes.
+    """
+    holders = []
+    try:
+        processes = [entry for entry in os.scandir("/proc") if entry.name.isdigit() and int(entry.name) != os.getpid()]
+    except OSError:
+        return ""
+    for process in processes:
+        try:
+            if any(matches(os.readlink(handle)) for handle in Path(process.path, "fd").iterdir()):
+                name = Path(process.path, "comm").read_text(encoding="utf-8", errors="replace").strip()
+                holders.append(f"{process.name} ({name})")
+        except OSError:
+            continue
+    if not holders:
+        return ""
+    return f" by process{'es' if len(holders) > 1 else ''} {', '.join(sorted(holders))}"
 
 
 def is_open_elsewhere(path: Path) -> bool:
@@ -71,17 +92,30 @@ def alone_with(directory: Path) -> Iterator[None]:
         descriptor = os.open(marker, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if not _lock(descriptor):
-            raise StorageLockedError(f"{directory} is being repaired already{users_of(str(marker).__eq__)}.")
-        if any(is_open_elsewhere(file) for file in directory.rglob("*.sqlite3")):
-            raise StorageLockedError(
-                f"{directory} is in use{users_of(lambda path: path.startswith(real))}. Stop what uses it and try "
-                "again. Nothing was changed."
-            )
+            whom = users_of(os.path.realpath(marker).__eq__)
+            raise StorageLockedError(f"{directory} is being repaired already{whom}. Wait until that is done.")
+        with _removed_at_the_end(marker):
+            _check_unused(directory, real)
+            yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _removed_at_the_end(marker: Path) -> Iterator[None]:
+    try:
         yield
     finally:
         with suppress(OSError):
             marker.unlink()
-        os.close(descriptor)
+
+
+def _check_unused(directory: Path, real: str) -> None:
+    if any(is_open_elsewhere(file) for file in directory.rglob("*.sqlite3")):
+        raise StorageLockedError(
+            f"{directory} is in use{users_of(lambda path: path.startswith(real))}. Stop what uses it and try "
+            "again. Nothing was changed."
+        )
 
 
 def check_not_repaired(directory: Path) -> None:

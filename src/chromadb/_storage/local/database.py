@@ -266,7 +266,7 @@ class SqliteDatabase(ForkAware):
         try:
             version = self._version(connection)
             if self.path is not None and 0 < version < len(migrations):
-                keep_former(connection, self.path, version)
+                keep_former(self.path, version)
             for number in range(version, len(migrations)):
                 connection.execute(migrations[number])
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={len(migrations)}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -73,6 +74,8 @@ def describe(folder: Path, info: CollectionInfo) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+            if (folder / DESCRIPTION).is_dir():
+                shutil.rmtree(folder / DESCRIPTION)
             os.replace(unfinished, folder / DESCRIPTION)
         except BaseException:
             with suppress(OSError):
@@ -96,6 +99,6 @@ def read_description(folder: Path) -> CollectionInfo | None:
             return None
         row = msgspec.json.decode(file.collection, type=_Row)
         configuration = Configuration(hnsw_from_dict(row.hnsw), row.embedding_function)
-    except (OSError, msgspec.MsgspecError, ChromaError):
+    except (OSError, ValueError, msgspec.MsgspecError, ChromaError):
         return None
     return CollectionInfo(row.id, row.name, row.tenant, row.database, configuration, row.metadata)

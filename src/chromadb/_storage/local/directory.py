@@ -182,6 +182,8 @@ class LocalBackend(Catalog):
             return []
         except StorageError as error:
             findings = [Finding(f"{COLLECTIONS}/{info.id}", error.message())]
+            if not isinstance(error, StorageCorruptError):
+                return findings
         if self.path is not None and not all(finding.repairable for finding in findings):
             findings += survey(self.path / COLLECTIONS / str(info.id) / RECORDS)
         return findings
@@ -364,7 +366,7 @@ class LocalBackend(Catalog):
             Finding(
                 f"{COLLECTIONS}/{name}",
                 "no collection of the catalog: was an older catalog restored from a backup? Restore the one that "
-                "belongs to it, or remove the folder",
+                "belongs to it, take it in with 'chroma utils check --repair', or remove the folder",
             )
             for name in sorted(folders)
             if name not in known
@@ -428,10 +430,12 @@ def _check_path(path: Path) -> None:
         )
     check_not_repaired(path)
     with explained(str(path)):
-        orphans = [] if (path / CATALOG).exists() else _collections_in(path)
+        there = (path / CATALOG).exists() and (path / CATALOG).stat().st_size
+        orphans = [] if there else _collections_in(path)
     if orphans:
         raise StorageCorruptError(
-            f"{path / CATALOG} is missing, but there are {len(orphans)} collections in {path / COLLECTIONS}. Restore "
+            f"{path / CATALOG} is missing or empty, but there are {len(orphans)} collections in "
+            f"{path / COLLECTIONS}. Restore "
             "the file from a backup, or make it anew with 'chroma utils check --repair'. Nothing was changed."
         )
 

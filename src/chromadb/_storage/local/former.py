@@ -13,14 +13,16 @@ from pathlib import Path
 
 import apsw
 
+from chromadb._storage.local.durable import sync
+
 KEPT = 30 * 24 * 3600.0
 """Seconds."""
 
 FORMER = ".format-"
 
 
-def keep_former(sql: apsw.Connection, path: str, version: int) -> None:
-    """Write a copy of a database as a transaction sees it.
+def keep_former(path: str, version: int) -> None:
+    """Write a copy of a database, to which nobody else can write at the moment.
 
     Raises:
         OSError: it could not be written; nothing is left behind.
@@ -29,17 +31,18 @@ def keep_former(sql: apsw.Connection, path: str, version: int) -> None:
     with suppress(FileNotFoundError):
         os.unlink(unfinished)
     try:
-        copy = apsw.Connection(unfinished)
+        source, copy = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE), apsw.Connection(unfinished)
         try:
             # It is nothing until it is whole, and synced then.
             copy.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF").fetchall()
-            with copy.backup("main", sql, "main") as pages:
+            with copy.backup("main", source, "main") as pages:
                 pages.step(-1)
         finally:
             copy.close()
-        with open(unfinished, "r+b") as file:
-            os.fsync(file.fileno())
+            source.close()
+        sync(Path(unfinished))
         os.replace(unfinished, finished)
+        sync(Path(finished).parent)
     except BaseException:
         with suppress(OSError):
             os.unlink(unfinished)

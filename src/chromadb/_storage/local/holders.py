@@ -1,4 +1,4 @@
-"""Who holds the lock of a database, or has a file open: for errors that name them.
+"""Who holds the lock of a database, for the error of whoever waited in vain.
 
 Looked up only then, so that no write pays for it: Linux lists the locks of all processes that this one may see. Since
 when it is held nobody notes; when the log was last written says as much.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 WRITE, RECOVER = 120, 122
@@ -31,27 +31,6 @@ def last_written(path: str) -> str:
     except OSError:
         return ""
     return f"{max(0.0, seconds):.0f} seconds ago"
-
-
-def users_of(matches: Callable[[str], bool]) -> str:
-    """Return " by process 12 (python)", of the other processes that have a file open whose real path matches.
-
-    As far as the system tells, else "": Linux does, of one's own processes.
-    """
-    users = []
-    try:
-        processes = [entry for entry in os.scandir("/proc") if entry.name.isdigit() and int(entry.name) != os.getpid()]
-    except OSError:
-        return ""
-    for process in processes:
-        try:
-            if any(matches(os.readlink(handle)) for handle in Path(process.path, "fd").iterdir()):
-                users.append(_name(int(process.name)))
-        except OSError:
-            continue
-    if not users:
-        return ""
-    return f" by {' and '.join(sorted(users))}"
 
 
 def _holders(file: str, *, shared_memory: bool) -> Iterator[int]:

@@ -21,6 +21,7 @@ from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.checksums import record_checksum, vector_checksum
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.description import read_description
+from chromadb._storage.local.durable import sync
 from chromadb._storage.local.salvage import Found, Record, salvage_records, salvage_tables
 from chromadb._storage.local.sqlite_file import Row
 from chromadb.errors import UniqueConstraintError
@@ -95,7 +96,7 @@ def rebuild_records(file: Path, new: Path, rest: Path, dimension: int | None) ->
             sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         database.close()
-    sync_file(new)
+    sync(new)
     return rebuilt
 
 
@@ -212,7 +213,7 @@ def rebuild_catalog(path: Path, folders: list[Path], new: Path) -> tuple[int, li
             sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         database.close()
-    sync_file(new)
+    sync(new)
     return len(infos), notes
 
 
@@ -247,9 +248,3 @@ def _info_of(row: Row, databases: dict[int, Row]) -> CollectionInfo | None:
         )
     except (ValueError, TypeError, KeyError, AttributeError, msgspec.MsgspecError):
         return None
-
-
-def sync_file(path: Path) -> None:
-    """Wait until a file would survive a loss of power."""
-    with path.open("r+b") as file:
-        os.fsync(file.fileno())

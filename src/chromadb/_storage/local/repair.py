@@ -22,6 +22,7 @@ from chromadb._storage.local.check import check_sqlite, check_store
 from chromadb._storage.local.collection import COLUMNS, SEGMENTS, TEXT
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.directory import CATALOG, COLLECTIONS, RECORDS, is_uuid
+from chromadb._storage.local.durable import sync
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.rebuilding import rebuild_catalog, rebuild_records
 from chromadb._storage.local.records import read_state
@@ -189,7 +190,7 @@ def _switch(file: Path, new: Path, date: str) -> list[str]:
         with suppress(FileNotFoundError):
             os.unlink(f"{file}-shm")
         os.rename(new, file)
-        _sync(file.parent)
+        sync(file.parent)
     return [entry.name for entry in (aside, Path(f"{aside}-wal"), Path(f"{aside}-journal")) if entry.exists()]
 
 
@@ -205,12 +206,3 @@ def _remove(new: Path) -> None:
     for suffix in ("", "-wal", "-shm", "-journal"):
         with suppress(FileNotFoundError):
             os.unlink(f"{new}{suffix}")
-
-
-def _sync(folder: Path) -> None:
-    if os.name != "nt":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

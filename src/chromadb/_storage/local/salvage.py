@@ -217,7 +217,7 @@ def _is_metadata(text: str | None) -> bool:
         return True
     try:
         check_metadata(decode_metadata(text), "metadata")
-    except (ChromaError, msgspec.DecodeError):
+    except (ChromaError, ValueError, msgspec.MsgspecError):
         return False
     return True
 
