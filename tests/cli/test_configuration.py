@@ -52,7 +52,7 @@ def test_our_own_keys_and_every_setting() -> None:
     assert found.settings.persist_directory == "there"
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "port:\npersist_path: null\n"])
+@pytest.mark.parametrize("text", ["", "# nothing\n", "port:\npersist_path: null\nopen_telemetry: {endpoint: null}\n"])
 def test_what_is_not_said_is_the_default(text: str) -> None:
     found = read(text)
     assert (found.host, found.port, found.workers) == (None, None, 1)
@@ -207,6 +207,7 @@ def test_a_mistake_about_authentication_is_refused(name: str) -> None:
         ("", {"CHROMA_PORT": "x"}, r"got 'x' \(str\) \(CHROMA_PORT\)"),
         ("listen_address: 5\n", {}, "Expected listen_address to be a string"),
         ("open_telemetry: x\n", {}, "Expected open_telemetry to have endpoint and service_name"),
+        ("open_telemetry: {endpoint: [1]}\n", {}, r"\(open_telemetry, endpoint, config.yaml, line 1\)"),
         ("- 1\n- 2\n", {}, "to hold keys and values"),
         ("1: 2\n", {}, "to hold keys and values"),
         ("a: [\n", {}, r"The configuration file config\.yaml is no YAML"),

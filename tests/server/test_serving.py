@@ -350,7 +350,7 @@ def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_a_host_that_is_not_here(tmp_path: Path) -> None:
     assert "name or an address of this machine" in start_in_vain(tmp_path, host="does-not-exist.invalid")
-    assert "cannot listen" in start_in_vain(tmp_path, host="192.0.2.1")
+    assert "got '192.0.2.1'" in start_in_vain(tmp_path, host="192.0.2.1")
 
 
 def test_workers_that_make_no_sense(tmp_path: Path) -> None:

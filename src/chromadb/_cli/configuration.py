@@ -245,7 +245,11 @@ def _open_telemetry(value: Any, source: str, remarks: list[str]) -> dict[str, An
     for name in value:
         if name not in OPEN_TELEMETRY:
             remarks.append(_without_effect(str(name), f"{source}, open_telemetry", known=OPEN_TELEMETRY))
-    return {setting: value[name] for name, setting in OPEN_TELEMETRY.items() if name in value}
+    return {
+        setting: SETTINGS[setting].convert(value[name], f"open_telemetry, {name}, {source}")
+        for name, setting in OPEN_TELEMETRY.items()
+        if value.get(name) is not None
+    }
 
 
 def _without_effect(name: str, source: str, value: Any = None, known: Mapping[str, Any] | None = None) -> str:

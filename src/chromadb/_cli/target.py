@@ -107,7 +107,7 @@ class Target:
         return Settings(**given)
 
 
-def check_directory(path: str, option: str) -> None:
+def check_directory(path: str, option: str = "--path") -> None:
     """Raise if there is no database in a directory, which opening it would make.
 
     Args:
