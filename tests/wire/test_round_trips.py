@@ -84,6 +84,7 @@ PAIRS: list[tuple[Operation[Any], Any]] = [
     (op.ListCollections(*HERE, 0, 0), [INFO]),
     (op.CountCollections(*HERE), 7),
     (op.ModifyCollection(ADDRESS, "renamed", {"k": 2}, {"hnsw": {"ef_search": 9}}, FUNCTION), INFO),
+    (op.ForkCollection(ADDRESS, "copies"), INFO),
     (op.DeleteCollection(*HERE, "letters"), None),
     (op.Add(ADDRESS, RECORDS), None),
     (op.Update(ADDRESS, PARTIAL), None),
@@ -107,7 +108,7 @@ PAIRS: list[tuple[Operation[Any], Any]] = [
 ]
 IDS = [type(operation).__name__ for operation, _ in PAIRS]
 ONLY_V2 = (op.CheckHealth, op.GetUserIdentity, op.Check, op.ListDatabases, op.DeleteDatabase, op.GetCollectionById)
-ONLY_V2 = (*ONLY_V2, op.GetIndexingStatus)
+ONLY_V2 = (*ONLY_V2, op.GetIndexingStatus, op.ForkCollection)
 
 
 def plain(value: Any) -> Any:

@@ -218,6 +218,14 @@ class ModifyCollection(Write[CollectionInfo], frozen=True):
     embedding_function: Mapping[str, Any] | None = None
 
 
+class ForkCollection(Write[CollectionInfo], frozen=True):
+    """Make a copy of a collection, which goes its own way from then on."""
+
+    address: Address
+    name: str
+    """Of the copy."""
+
+
 class DeleteCollection(Write[None], frozen=True):
     """Delete a collection and its records."""
 

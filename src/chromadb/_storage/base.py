@@ -154,6 +154,13 @@ class Backend(Protocol):
         """Store name, metadata and configuration as `change` makes them of what is stored now, and return that."""
         ...
 
+    def fork_collection(self, address: Address, name: str) -> CollectionInfo:
+        """Make a copy of a collection at one commit, in the same database; from then on each goes its own way.
+
+        Metadata, configuration and embedding function are those of the source, the id is new.
+        """
+        ...
+
     def delete_collection(self, tenant: str, database: str, name: str) -> None: ...
 
     def open(self, address: Address) -> AbstractContextManager[CollectionStore]:

@@ -44,6 +44,8 @@ class Peer:
                 raise self._unsupported("ids in queries")
         elif isinstance(operation, op.Check):
             raise self._unsupported("check()")
+        elif isinstance(operation, op.ForkCollection) and self.dialect.old:
+            raise self._unsupported("fork()")
         elif isinstance(operation, op.GetIndexingStatus) and self.dialect.old:
             raise self._unsupported("the indexing status")
         elif isinstance(operation, op.ModifyCollection) and self.dialect.old and operation.configuration:

@@ -91,11 +91,23 @@ class Catalog:
                     f"Collection {info.name!r} already exists. Use get_or_create_collection() to take it as it is."
                 )
             sql.execute(
-                "INSERT INTO collections (id, database, name, metadata, hnsw, embedding_function) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (str(info.id), number, info.name, *_encode(info)),
+                "INSERT INTO collections (id, database, name, metadata, hnsw, embedding_function, dimension) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (str(info.id), number, info.name, *_encode(info), info.dimension),
             )
         return info
+
+    def check_free(self, tenant: str, database: str, name: str) -> None:
+        """Raise if a name is taken.
+
+        Raises:
+            UniqueConstraintError: it is.
+        """
+        try:
+            self.get_collection(tenant, database, name)
+        except InvalidCollectionException:
+            return
+        raise UniqueConstraintError(f"Collection {name!r} already exists. Choose another name.")
 
     def get_collection(self, tenant: str, database: str, name: str) -> CollectionInfo:
         with self._database.read() as sql:

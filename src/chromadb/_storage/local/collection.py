@@ -32,6 +32,7 @@ from chromadb._storage.local import records, sealing
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.check import check_records
 from chromadb._storage.local.columns import MetadataColumns
+from chromadb._storage.local.copies import COLUMNS, SEGMENTS, TEXT, copy_collection, copy_in_memory
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.follow import follow, load_columns, load_vectors, seal
 from chromadb._storage.local.forking import ForkAware
@@ -41,9 +42,6 @@ from chromadb._storage.local.select import Selector, keys_of, select_ids
 from chromadb._storage.local.text.documents import Documents
 from chromadb._storage.local.turns import turn
 from chromadb._storage.local.vacuum import in_use, outdated_segments, vacuum_database
-
-SEGMENTS, TEXT, COLUMNS = "index", "text", "columns"
-"""Folders for what is derived from the records; each can be deleted at any time."""
 
 PURGE_BATCH, PURGE_PAUSE = 256, 0.002
 """Vectors of deleted records removed in one transaction, which takes some 10 ms, and seconds in between."""
@@ -207,6 +205,20 @@ class LocalCollection(ForkAware):
         waiting = sealing.is_due(unsealed) and self._nothing_to_seal != state.commit_no
         pending = unsealed if waiting else 0
         return IndexingStatus(state.live - pending, pending, state.live)
+
+    # --- copies -----------------------------------------------------------------------------------
+
+    def copy_to(self, folder: Path, beside: Path | None = None) -> State:
+        """Write a copy of the collection at one commit to a new folder; see ``copy_collection``."""
+        return copy_collection(self.database, self._folder, folder, beside)
+
+    def copy_into(self, copy: LocalCollection) -> State:
+        """Copy everything at one commit into an empty collection in memory."""
+        state = copy_in_memory(self.database, copy.database)
+        for segment in self._current_segments(state):
+            if segment.commit_no <= state.commit_no:
+                copy._segments.add(segment, state.lineage)
+        return state
 
     # --- lifetime ---------------------------------------------------------------------------------
 

@@ -58,6 +58,7 @@ class SqliteDatabase(ForkAware):
         super().__init__()
         self.path = path
         self.name = path or f"memory:{schema}"
+        self.read_only = False
         self._schema = schema
         self._synchronous = synchronous
         self.busy_timeout = busy_timeout
@@ -102,11 +103,14 @@ class SqliteDatabase(ForkAware):
                     connection.execute("ROLLBACK")
                 raise
 
-    def checkpoint(self) -> None:
-        """Write back what is in the log, as far as nobody reads it; nobody waits for it."""
-        if self.path is not None:
-            with explained(self.name), self._pool.lend() as connection:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    def checkpoint(self) -> bool:
+        """Write back what is in the log, as far as nobody reads it; nobody waits for it. Return whether that is all."""
+        if self.path is None:
+            return True
+        with explained(self.name), self._pool.lend() as connection:
+            rows: list[Any] = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        busy, pages, written = rows[0]
+        return not busy and pages == written
 
     @property
     def nbytes(self) -> int:

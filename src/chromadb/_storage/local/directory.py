@@ -12,6 +12,9 @@ deleted until its folder is gone; a folder that it never knew is left alone, and
 is so full that the catalog cannot be written, a deletion goes the other way round: the folder is renamed to
 <uuid>.deleted, which is the moment of the deletion, then emptied, and the row goes with the space that this gives; if
 the process ends before, when the place is opened next.
+
+A fork of a collection is made ready as <uuid>.new; the row in the catalog is the moment of its birth, and then the
+folder gets its name, if need be from whoever opens it next.
 """
 
 from __future__ import annotations
@@ -19,20 +22,23 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from chromadb._model.entities import Address, CollectionInfo, Finding, Vacuumed
-from chromadb._storage.base import CollectionStore
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.collection import LocalCollection
+from chromadb._storage.local.copies import RECORDS, remove_ahead
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.leases import OpenCollections
+from chromadb._storage.local.sealed import ABANDONED
 from chromadb._storage.local.vacuum import files_of, vacuum_database
 from chromadb.errors import (
     InvalidArgumentError,
@@ -51,9 +57,11 @@ T = TypeVar("T")
 
 CATALOG = "catalog.sqlite3"
 COLLECTIONS = "collections"
-RECORDS = "records.sqlite3"
 DELETED = ".deleted"
 """Ends the name of a folder whose collection is deleted, though the catalog may have it still."""
+
+NEW = ".new"
+"""Ends the name of a folder that is made ready for a collection, whose row the catalog may have already."""
 
 HANDLES = 16
 """Of the files that a process may have open, one open collection is allowed for so many: it holds up to six itself."""
@@ -110,8 +118,47 @@ class LocalBackend(Catalog):
 
         self._discard(self._with_room(lambda: self.remove_collection(tenant, database, name), doomed))
 
+    def fork_collection(self, address: Address, name: str) -> CollectionInfo:
+        """Make a copy of a collection, of another name in the same database; see ``_storage.base.Backend``."""
+        source = self.get_collection_by_id(address.tenant, address.database, address.collection)
+        self.check_free(source.tenant, source.database, name)
+        info = replace(source, id=uuid4(), name=name)
+        # As the source was opened with the metadata and the configuration that it had then.
+        with self.open(source.address) as store:
+            return self._fork_in_memory(store, info) if self.path is None else self._fork_on_disk(store, info)
+
+    def _fork_in_memory(self, source: LocalCollection, info: CollectionInfo) -> CollectionInfo:
+        lease, _ = self._open.take(info.id, lambda: self._open_collection(info))
+        try:
+            state = source.copy_into(lease.store)
+            return self.create_collection(replace(info, dimension=state.dimension), get_or_create=False)
+        except BaseException:
+            self._open.retire(info.id)
+            raise
+        finally:
+            self._open.give_back(info.id, lease)
+
+    def _fork_on_disk(self, source: LocalCollection, info: CollectionInfo) -> CollectionInfo:
+        assert self.path is not None
+        folder = self.path / COLLECTIONS / (str(info.id) + NEW)
+        try:
+            state = source.copy_to(folder)
+            info = self.create_collection(replace(info, dimension=state.dimension), get_or_create=False)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        self._finish_fork(info.id)
+        return info
+
+    def _finish_fork(self, id: UUID) -> None:
+        """Give the folder of a fork its name; nothing happens if there is none, or somebody else was quicker."""
+        if self.path is not None:
+            folder = self.path / COLLECTIONS / str(id)
+            with explained(str(folder)), suppress(FileNotFoundError):
+                os.rename(f"{folder}{NEW}", folder)
+
     @contextmanager
-    def open(self, address: Address) -> Iterator[CollectionStore]:
+    def open(self, address: Address) -> Iterator[LocalCollection]:
         """Give the records of a collection, which stay usable until the context ends."""
         try:
             info = self.get_collection_by_id(address.tenant, address.database, address.collection)
@@ -249,6 +296,8 @@ class LocalBackend(Catalog):
         if self.path is not None:
             folder = self.path / COLLECTIONS / str(info.id)
             file = folder / RECORDS
+            if not folder.exists():
+                self._finish_fork(info.id)
             if info.dimension is not None and (not file.exists() or not file.stat().st_size):
                 # Unless the collection was deleted a moment ago.
                 self.get_collection_by_id(info.tenant, info.database, info.id)
@@ -258,12 +307,15 @@ class LocalBackend(Catalog):
                 )
             with explained(str(folder)):
                 folder.mkdir(parents=True, exist_ok=True)
-        return LocalCollection(
-            self._open_database(file, "records"),
-            None if file is None else file.parent,
-            info.configuration.hnsw,
-            self._builder,
-        )
+        database = self._open_database(file, "records")
+        if file is not None:
+            try:
+                with explained(str(file)):
+                    remove_ahead(database, file.parent)
+            except BaseException:
+                database.close()
+                raise
+        return LocalCollection(database, None if file is None else file.parent, info.configuration.hnsw, self._builder)
 
     def _open_database(self, file: Path | None, schema: str) -> SqliteDatabase:
         return SqliteDatabase(None if file is None else str(file), schema, self._synchronous, self._busy_timeout)
@@ -294,7 +346,7 @@ class LocalBackend(Catalog):
 
     def _remove(self, id: UUID) -> None:
         if self.path is not None:
-            for name in (str(id), str(id) + DELETED):
+            for name in (str(id), str(id) + DELETED, str(id) + NEW):
                 shutil.rmtree(self.path / COLLECTIONS / name, ignore_errors=True)
 
     def _sweep(self) -> None:
@@ -311,6 +363,8 @@ class LocalBackend(Catalog):
                 if id != name and _is_uuid(id):
                     self.forget_collection(UUID(id))
                     self._remove(UUID(id))
+                elif name.endswith(NEW) and _is_uuid(name.removesuffix(NEW)):
+                    self._sweep_fork(UUID(name.removesuffix(NEW)))
             deleted = self.deleted_ids()
             # Most of them are gone long since.
             for gone in deleted:
@@ -320,6 +374,17 @@ class LocalBackend(Catalog):
                 self.note_removed(deleted)
         except (StorageFullError, StorageLockedError, StorageReadOnlyError) as error:
             logger.warning("what is left of deleted collections could not be removed: %s", error)
+
+    def _sweep_fork(self, id: UUID) -> None:
+        """Finish a fork that the catalog knows, and remove what was left of one that nobody makes any more."""
+        assert self.path is not None
+        folder = self.path / COLLECTIONS / (str(id) + NEW)
+        with suppress(FileNotFoundError):
+            age = time.time() - folder.stat().st_mtime
+            if id in self.collection_ids():
+                self._finish_fork(id)
+            elif age > ABANDONED:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _orphans(self) -> list[Finding]:
         """Return what there is of collections that the catalog does not know."""
