@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from chromadb._engine import catalog, read, write
 from chromadb._model import operations as op
-from chromadb._model.entities import Finding, UserIdentity, Vacuumed
+from chromadb._model.entities import Backup, Finding, UserIdentity, Vacuumed
 from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT
 from chromadb._model.operations import Operation, R
 from chromadb._storage.base import Backend
@@ -99,6 +99,10 @@ def _vacuum(engine: Engine, operation: op.Vacuum) -> list[Vacuumed]:
     return engine.backend.vacuum(operation.timeout, operation.progress)
 
 
+def _make_backup(engine: Engine, operation: op.MakeBackup) -> Backup:
+    return engine.backend.backup(operation.target, operation.dated, operation.keep, operation.progress, API_VERSION)
+
+
 def _reset(engine: Engine, operation: op.Reset) -> bool:
     if not engine.allow_reset:
         raise ResetDisabledError(
@@ -121,6 +125,7 @@ _HANDLERS: dict[type[Operation[Any]], Callable[[Engine, Any], Any]] = {
     op.GetUserIdentity: _user_identity,
     op.Check: _check,
     op.Vacuum: _vacuum,
+    op.MakeBackup: _make_backup,
     op.Reset: _reset,
     **{
         kind: _on_backend(function)

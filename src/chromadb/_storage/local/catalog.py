@@ -27,6 +27,10 @@ class Catalog:
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
 
+    def close_catalog(self) -> None:
+        """Close the file."""
+        self._database.close()
+
     # --- tenants and databases --------------------------------------------------------------------
 
     def create_tenant(self, name: str) -> None:

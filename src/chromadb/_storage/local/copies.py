@@ -50,8 +50,8 @@ def copy_collection(database: SqliteDatabase, source: Path | None, target: Path,
     with explained(str(target)):
         target.mkdir(parents=True)
     with explained(str(target / RECORDS)):
-        former = _copy_records(database, target / RECORDS)
-        state = renew_lineage(target / RECORDS)
+        _copy_records(database, target / RECORDS)
+        former, state = renew_lineage(target / RECORDS)
         sealed.sync(target / RECORDS)
     if source is not None:
         with explained(str(target)):
@@ -81,12 +81,13 @@ def copy_in_memory(database: SqliteDatabase, target: SqliteDatabase) -> State:
         return read_state(copy)
 
 
-def renew_lineage(path: Path) -> State:
-    """Give a record store in a file, which nobody has open, a lineage of its own; return its state."""
+def renew_lineage(path: Path) -> tuple[State, State]:
+    """Give a record store in a file, which nobody has open, a lineage of its own; return its former state, and this."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
+        former = read_state(connection)
         connection.execute("UPDATE state SET lineage = lower(hex(randomblob(8)))")
-        return read_state(connection)
+        return former, read_state(connection)
     finally:
         # The last connection writes the log back and removes it.
         connection.close()
@@ -207,31 +208,28 @@ def clone(source: Path, target: Path) -> bool:
     return True
 
 
-def _copy_records(database: SqliteDatabase, path: Path) -> State:
-    """Write a record store as it is at one commit to a new file; return the state."""
+def _copy_records(database: SqliteDatabase, path: Path) -> None:
+    """Write a record store as it is at one commit to a new file."""
     if database.path is not None and not database.read_only and clone(Path(database.path), path):
         # That was to see whether it works: of one commit it is when nobody writes to the file, nor to its log.
         path.unlink()
-        return _clone_records(database, Path(database.path), path)
+        _clone_records(database, Path(database.path), path)
+        return
     with database.read() as sql:
-        state = read_state(sql)
         _copy_pages(sql, path)
-    return state
 
 
-def _clone_records(database: SqliteDatabase, source: Path, path: Path) -> State:
+def _clone_records(database: SqliteDatabase, source: Path, path: Path) -> None:
     """Share the blocks of a record store and of its log, which SQLite reads as after the end of a process."""
     # Before the lock, so that others wait for little.
     database.checkpoint()
-    with database.write() as sql:
-        state = read_state(sql)
+    with database.write():
         whole = database.checkpoint()
         copy_file(source, path)
         # Where somebody still reads an older state, part of this one is in the log alone.
         with suppress(FileNotFoundError):
             if not whole:
                 copy_file(Path(f"{source}-wal"), Path(f"{path}-wal"))
-    return state
 
 
 def _copy_pages(sql: apsw.Connection, path: Path) -> None:

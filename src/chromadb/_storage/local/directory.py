@@ -30,7 +30,8 @@ from pathlib import Path
 from typing import Literal, TypeVar
 from uuid import UUID, uuid4
 
-from chromadb._model.entities import Address, CollectionInfo, Finding, Vacuumed
+from chromadb._model.entities import Address, Backup, CollectionInfo, Finding, Vacuumed
+from chromadb._storage.local.backups import CATALOG, COLLECTIONS, Progress, write_backup
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.collection import LocalCollection
@@ -55,8 +56,6 @@ logger = logging.getLogger("chromadb.storage")
 
 T = TypeVar("T")
 
-CATALOG = "catalog.sqlite3"
-COLLECTIONS = "collections"
 DELETED = ".deleted"
 """Ends the name of a folder whose collection is deleted, though the catalog may have it still."""
 
@@ -260,11 +259,24 @@ class LocalBackend(Catalog):
             error = failure.message()
         return _vacuumed(f"{COLLECTIONS}/{info.id}", name, before, files_of(folder), error)
 
+    def backup(self, target: Path, dated: bool, keep: int | None, progress: Progress | None, version: str) -> Backup:
+        """Write a copy of everything to a new directory; see ``_storage.base.Backend``."""
+        return write_backup(
+            self.path,
+            self._database,
+            self.open,
+            target,
+            version=version,
+            dated=dated,
+            keep=keep,
+            progress=progress,
+        )
+
     def close(self) -> None:
         """Release every file. Calling it again does nothing."""
         self._builder.stop()
         self._open.close()
-        self._database.close()
+        self.close_catalog()
 
     # --- open collections -------------------------------------------------------------------------
 
