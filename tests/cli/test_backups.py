@@ -129,7 +129,7 @@ def test_from_python(chroma: Any, data: Any, contents: Any) -> None:
 
 def test_a_server_writes_to_no_directory_that_a_client_names(serve: Any) -> None:
     server = serve("--path", "data", "--port", "0")
-    with chromadb.HttpClient(host="127.0.0.1", port=server.port) as client:
-        with pytest.raises(UnsupportedError, match="Run chroma utils backup where the server has its data"):
-            client.backup("backup")
+    refused = pytest.raises(UnsupportedError, match="Run chroma utils backup where the server has its data")
+    with chromadb.HttpClient(host="127.0.0.1", port=server.port) as client, refused:
+        client.backup("backup")
     assert not os.path.exists("backup")

@@ -18,8 +18,7 @@ from chromadb._model.records import Records
 from chromadb._model.where import parse_filter
 from chromadb._storage.local import builder as builder_module
 from chromadb._storage.local import columns as columns_module
-from chromadb._storage.local import copies, sealing
-from chromadb._storage.local import directory as directory_module
+from chromadb._storage.local import copies, forks, sealing
 from chromadb._storage.local.text import documents as text_documents
 from chromadb.errors import InvalidCollectionException, StorageFullError, UniqueConstraintError
 
@@ -293,15 +292,14 @@ def test_a_fork_whose_process_ended_before_the_folder_had_its_name(
     backend, address = source
     with backend.open(address) as store:
         before = contents(store)
-    monkeypatch.setattr(backend, "_finish_fork", lambda id: None)
+    monkeypatch.setattr(forks, "finish", lambda folder: None)
     fork = backend.fork_collection(address, "fork").address
     assert not folder_of(backend, fork).exists()
+    monkeypatch.undo()
     if again == "swept at the next start":
         backend.close()
         backend = open_backend()
         assert folder_of(backend, fork).exists()
-    else:
-        monkeypatch.undo()
     with backend.open(fork) as store:
         assert contents(store) == before
     assert backend.check() == []
@@ -312,7 +310,7 @@ def test_a_fork_whose_process_ended_before_the_catalog_knew_it(
 ) -> None:
     backend, address = source
     backend.close()
-    left = backend.path / "collections" / (str(address.collection)[:-4] + "0000" + directory_module.NEW)
+    left = backend.path / "collections" / (str(address.collection)[:-4] + "0000" + forks.NEW)
     shutil.copytree(folder_of(backend, address), left)
     # It may be that another process is making it.
     assert open_backend().check() == []

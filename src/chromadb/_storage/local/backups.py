@@ -27,7 +27,7 @@ import apsw
 import msgspec
 
 from chromadb._model.entities import Address, Backup, CollectionInfo
-from chromadb._storage.local import sealed
+from chromadb._storage.local import reading, sealed
 from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.copies import RECORDS, copy_database
@@ -334,7 +334,7 @@ def _verify_database(path: Path, consequence: str) -> None:
     Raises:
         StorageCorruptError: with what is wrong.
     """
-    connection = apsw.Connection(f"file:{_quoted(path)}?immutable=1", flags=READ_ONLY_FLAGS)
+    connection = reading.connect(str(path))
     try:
         wrong = [text for (text,) in connection.execute("PRAGMA quick_check(3)") if text != "ok"]
     except (apsw.CorruptError, apsw.NotADBError) as error:
@@ -346,13 +346,3 @@ def _verify_database(path: Path, consequence: str) -> None:
             f"{consequence}: {path.parent.name}/{path.name}: {'; '.join(wrong)}. chroma utils check says more. "
             "Restore an earlier backup, or delete the collection."
         )
-
-
-READ_ONLY_FLAGS = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-
-
-def _quoted(path: Path) -> str:
-    """Return a path as it stands in a URI of SQLite."""
-    from urllib.parse import quote
-
-    return quote(os.fspath(path))

@@ -71,8 +71,11 @@ class LocalCollection(ForkAware):
         self._hnsw = hnsw
         self._builder = builder
         self._segments = SegmentFolder(None if folder is None else folder / SEGMENTS)
-        self._documents = Documents(None if folder is None else folder / TEXT, lambda: builder.schedule(self))
-        self._columns = MetadataColumns(None if folder is None else folder / COLUMNS, lambda: builder.schedule(self))
+        fixed = database.read_only
+        self._documents = Documents(None if folder is None else folder / TEXT, lambda: builder.schedule(self), fixed)
+        self._columns = MetadataColumns(
+            None if folder is None else folder / COLUMNS, lambda: builder.schedule(self), fixed
+        )
         self._snapshot = Snapshot()
         self._loaded: frozenset[str] = frozenset()
         """The names of the segments that there were when the vectors of the snapshot were loaded."""

@@ -21,8 +21,15 @@ import apsw
 from chromadb._storage.local.connections import ConnectionPool
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.forking import ForkAware
+from chromadb._storage.local.reading import UnlockedConnection, connect
 from chromadb._storage.local.shared_lock import SharedLock
-from chromadb.errors import StorageFormatError, StorageLockedError, StorageReplacedError
+from chromadb.errors import (
+    ReadOnlyError,
+    StorageChangedError,
+    StorageFormatError,
+    StorageLockedError,
+    StorageReplacedError,
+)
 
 APPLICATION_ID = 0x43484442
 """Marks our SQLite files ("CHDB")."""
@@ -46,6 +53,7 @@ class SqliteDatabase(ForkAware):
         schema: the folder of migrations, ``schema/<name>/0001_*.sql`` and so on.
         synchronous: "full": a commit survives a power loss; "normal": the end of the process.
         busy_timeout: seconds to wait for a writer of another process.
+        read_only: whether nothing is written, and no file is made.
     """
 
     def __init__(
@@ -54,11 +62,12 @@ class SqliteDatabase(ForkAware):
         schema: str,
         synchronous: Literal["full", "normal"] = "full",
         busy_timeout: float = 30.0,
+        read_only: bool = False,
     ) -> None:
         super().__init__()
         self.path = path
         self.name = path or f"memory:{schema}"
-        self.read_only = False
+        self.read_only = read_only and path is not None
         self._schema = schema
         self._synchronous = synchronous
         self.busy_timeout = busy_timeout
@@ -82,7 +91,7 @@ class SqliteDatabase(ForkAware):
     @contextmanager
     def read(self) -> Iterator[apsw.Connection]:
         """Give a connection inside a transaction that sees one state of the database, that of its first SELECT."""
-        with explained(self.name), self._reading(), self._pool.lend() as connection:
+        with explained(self.name), self._reading(), self._lend_reader() as connection:
             try:
                 connection.execute("BEGIN")
                 yield connection
@@ -105,8 +114,8 @@ class SqliteDatabase(ForkAware):
 
     def checkpoint(self) -> bool:
         """Write back what is in the log, as far as nobody reads it; nobody waits for it. Return whether that is all."""
-        if self.path is None:
-            return True
+        if self.path is None or self.read_only:
+            return self.path is None
         with explained(self.name), self._pool.lend() as connection:
             rows: list[Any] = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         busy, pages, written = rows[0]
@@ -132,6 +141,18 @@ class SqliteDatabase(ForkAware):
                 yield connection
             finally:
                 connection.set_busy_timeout(int(self.busy_timeout * 1000))
+
+    def check_writable(self) -> None:
+        """Raise if the file is only read.
+
+        Raises:
+            ReadOnlyError: it is.
+        """
+        if self.read_only:
+            raise ReadOnlyError(
+                f"{self.name} was opened for reading only, by the setting chroma_read_only. Write with a client "
+                "without it. Nothing was changed."
+            )
 
     def close(self) -> None:
         """Close every connection that is not in use, and those in use when they are given back."""
@@ -177,7 +198,31 @@ class SqliteDatabase(ForkAware):
             yield
 
     @contextmanager
+    def _lend_reader(self) -> Iterator[apsw.Connection]:
+        """Give a connection to read with; where it takes no locks, it is verified that nobody wrote meanwhile.
+
+        Raises:
+            StorageChangedError: somebody did; what was read may be of two states.
+        """
+        while True:
+            with self._pool.lend() as connection:
+                if not isinstance(connection, UnlockedConnection):
+                    yield connection
+                    return
+                if connection.is_current():
+                    try:
+                        yield connection
+                    finally:
+                        if not connection.is_current():
+                            raise StorageChangedError(f"{self.name} was written to while it was being read. Try again.")
+                    return
+            # The others are of the same state.
+            former, self._pool = self._pool, ConnectionPool(self._connect, keep_at_fork=False)
+            former.close()
+
+    @contextmanager
     def _writing(self, timeout: float | None = None) -> Iterator[None]:
+        self.check_writable()
         if self.path is None:
             with self._in_memory.exclusive():
                 yield
@@ -195,6 +240,8 @@ class SqliteDatabase(ForkAware):
             self._writer.release()
 
     def _connect(self) -> apsw.Connection:
+        if self.read_only and self.path is not None:
+            return self._connect_to_read(self.path)
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
         if self.path is None:
             connection = apsw.Connection(self._uri, flags=flags | apsw.SQLITE_OPEN_URI)
@@ -212,12 +259,24 @@ class SqliteDatabase(ForkAware):
         )
         return connection
 
+    def _connect_to_read(self, path: str) -> apsw.Connection:
+        connection = connect(path)
+        connection.set_busy_timeout(int(self.busy_timeout * 1000))
+        connection.execute(f"PRAGMA temp_store=MEMORY; PRAGMA cache_size=-{CACHE_KIB}")
+        return connection
+
     # --- schema -----------------------------------------------------------------------------------
 
     def _migrate(self, connection: apsw.Connection) -> None:
         migrations = _migrations(self._schema)
-        if self._version(connection) == len(migrations):
+        version = self._version(connection)
+        if version == len(migrations):
             return
+        if self.read_only:
+            raise StorageFormatError(
+                f"{self.name} has format {version}, of an older version of chromadb, and is to be read only; this one "
+                f"reads format {len(migrations)}. Open it once without chroma_read_only. Nothing was changed."
+            )
         if self.path is not None:
             self._enter_wal_mode(connection)
         connection.execute("BEGIN IMMEDIATE")

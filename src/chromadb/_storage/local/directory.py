@@ -11,10 +11,7 @@ A folder is made when its collection is first opened, after the catalog has its 
 deleted until its folder is gone; a folder that it never knew is left alone, and ``check`` tells of it. Where the disk
 is so full that the catalog cannot be written, a deletion goes the other way round: the folder is renamed to
 <uuid>.deleted, which is the moment of the deletion, then emptied, and the row goes with the space that this gives; if
-the process ends before, when the place is opened next.
-
-A fork of a collection is made ready as <uuid>.new; the row in the catalog is the moment of its birth, and then the
-folder gets its name, if need be from whoever opens it next.
+the process ends before, when the place is opened next. Forks are made in steps of their own (``forks``).
 """
 
 from __future__ import annotations
@@ -22,15 +19,15 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeVar
 from uuid import UUID, uuid4
 
 from chromadb._model.entities import Address, Backup, CollectionInfo, Finding, Vacuumed
+from chromadb._storage.local import forks
 from chromadb._storage.local.backups import CATALOG, COLLECTIONS, Progress, write_backup
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.catalog import Catalog
@@ -39,11 +36,12 @@ from chromadb._storage.local.copies import RECORDS, remove_ahead
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.leases import OpenCollections
-from chromadb._storage.local.sealed import ABANDONED
 from chromadb._storage.local.vacuum import files_of, vacuum_database
 from chromadb.errors import (
     InvalidArgumentError,
     InvalidCollectionException,
+    ReadOnlyError,
+    StorageChangedError,
     StorageCorruptError,
     StorageError,
     StorageFormatError,
@@ -58,9 +56,6 @@ T = TypeVar("T")
 
 DELETED = ".deleted"
 """Ends the name of a folder whose collection is deleted, though the catalog may have it still."""
-
-NEW = ".new"
-"""Ends the name of a folder that is made ready for a collection, whose row the catalog may have already."""
 
 HANDLES = 16
 """Of the files that a process may have open, one open collection is allowed for so many: it holds up to six itself."""
@@ -80,6 +75,8 @@ class LocalBackend(Catalog):
             idle one is closed first. 0: no limit. One collection alone may take more; then it is the only one.
         max_open_collections: how many collections are kept open, as far as the limit of open files allows; the least
             recently used idle one is closed first.
+        read_only: nothing is written, and no file is made, neither by operations nor by the builder. The directory must
+            exist.
     """
 
     def __init__(
@@ -90,6 +87,7 @@ class LocalBackend(Catalog):
         busy_timeout: float = 30.0,
         memory_limit: int = 0,
         max_open_collections: int = 256,
+        read_only: bool = False,
     ) -> None:
         self.path = None if path is None else Path(path)
         self._synchronous = synchronous
@@ -97,10 +95,15 @@ class LocalBackend(Catalog):
         most = None if self.path is None else min(max_open_collections, _handles() // HANDLES)
         self._open = OpenCollections(most, memory_limit)
         self._builder = Builder()
+        self._read_only = read_only and self.path is not None
+        if self._read_only:
+            # Nothing is ever built.
+            self._builder.stop()
         if self.path is not None:
-            _prepare(self.path)
+            _prepare(self.path, make=not self._read_only)
         super().__init__(self._open_database(None if self.path is None else self.path / CATALOG, "catalog"))
-        self._sweep()
+        if not self._read_only:
+            self._sweep()
 
     # --- Backend ----------------------------------------------------------------------------------
 
@@ -119,12 +122,16 @@ class LocalBackend(Catalog):
 
     def fork_collection(self, address: Address, name: str) -> CollectionInfo:
         """Make a copy of a collection, of another name in the same database; see ``_storage.base.Backend``."""
+        self._database.check_writable()
         source = self.get_collection_by_id(address.tenant, address.database, address.collection)
         self.check_free(source.tenant, source.database, name)
         info = replace(source, id=uuid4(), name=name)
         # As the source was opened with the metadata and the configuration that it had then.
         with self.open(source.address) as store:
-            return self._fork_in_memory(store, info) if self.path is None else self._fork_on_disk(store, info)
+            if self.path is None:
+                return self._fork_in_memory(store, info)
+            folder = self.path / COLLECTIONS / str(info.id)
+            return forks.fork(store, info, folder, lambda fork: self.create_collection(fork, get_or_create=False))
 
     def _fork_in_memory(self, source: LocalCollection, info: CollectionInfo) -> CollectionInfo:
         lease, _ = self._open.take(info.id, lambda: self._open_collection(info))
@@ -137,25 +144,6 @@ class LocalBackend(Catalog):
         finally:
             self._open.give_back(info.id, lease)
 
-    def _fork_on_disk(self, source: LocalCollection, info: CollectionInfo) -> CollectionInfo:
-        assert self.path is not None
-        folder = self.path / COLLECTIONS / (str(info.id) + NEW)
-        try:
-            state = source.copy_to(folder)
-            info = self.create_collection(replace(info, dimension=state.dimension), get_or_create=False)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        self._finish_fork(info.id)
-        return info
-
-    def _finish_fork(self, id: UUID) -> None:
-        """Give the folder of a fork its name; nothing happens if there is none, or somebody else was quicker."""
-        if self.path is not None:
-            folder = self.path / COLLECTIONS / str(id)
-            with explained(str(folder)), suppress(FileNotFoundError):
-                os.rename(f"{folder}{NEW}", folder)
-
     @contextmanager
     def open(self, address: Address) -> Iterator[LocalCollection]:
         """Give the records of a collection, which stay usable until the context ends."""
@@ -166,6 +154,10 @@ class LocalBackend(Catalog):
                 # Another process deleted it.
                 self._discard(address.collection)
             raise
+        if self._read_only and self.path and not forks.find_files(self.path / COLLECTIONS / str(info.id)):
+            with closing(self._open_in_memory(info)) as empty:
+                yield empty
+            return
         try:
             lease, new = self._open.take(info.id, lambda: self._open_collection(info))
         except StorageError:
@@ -177,8 +169,12 @@ class LocalBackend(Catalog):
                 self._still_there(info)
             lease.store.configure(info.configuration.hnsw)
             yield lease.store
-            if info.dimension is None:
+            if info.dimension is None and not self._read_only:
                 self._copy_dimension(info.id, lease.store)
+        except StorageChangedError:
+            # What it has loaded may be of two states.
+            self._open.drop(info.id, lease)
+            raise
         except StorageError:
             # Another process may have deleted the collection meanwhile, and its files.
             self.get_collection_by_id(info.tenant, info.database, info.id)
@@ -216,6 +212,7 @@ class LocalBackend(Catalog):
         """Write the catalog and every collection anew; see ``_storage.base.Backend``."""
         if self.path is None:
             return []
+        self._database.check_writable()
         infos = [
             info
             for tenant, database in self.all_databases()
@@ -307,9 +304,11 @@ class LocalBackend(Catalog):
         file = None
         if self.path is not None:
             folder = self.path / COLLECTIONS / str(info.id)
+            if self._read_only:
+                folder = forks.find_files(folder) or folder
+            elif not folder.exists():
+                forks.finish(folder)
             file = folder / RECORDS
-            if not folder.exists():
-                self._finish_fork(info.id)
             if info.dimension is not None and (not file.exists() or not file.stat().st_size):
                 # Unless the collection was deleted a moment ago.
                 self.get_collection_by_id(info.tenant, info.database, info.id)
@@ -317,10 +316,11 @@ class LocalBackend(Catalog):
                     f"{file} is missing or empty, but the collection {info.name!r} had records. Restore the file "
                     "from a backup, or delete the collection; others are not affected."
                 )
-            with explained(str(folder)):
-                folder.mkdir(parents=True, exist_ok=True)
+            if not self._read_only:
+                with explained(str(folder)):
+                    folder.mkdir(parents=True, exist_ok=True)
         database = self._open_database(file, "records")
-        if file is not None:
+        if file is not None and not self._read_only:
             try:
                 with explained(str(file)):
                     remove_ahead(database, file.parent)
@@ -330,7 +330,16 @@ class LocalBackend(Catalog):
         return LocalCollection(database, None if file is None else file.parent, info.configuration.hnsw, self._builder)
 
     def _open_database(self, file: Path | None, schema: str) -> SqliteDatabase:
-        return SqliteDatabase(None if file is None else str(file), schema, self._synchronous, self._busy_timeout)
+        path = None if file is None else str(file)
+        return SqliteDatabase(path, schema, self._synchronous, self._busy_timeout, self._read_only)
+
+    def _open_in_memory(self, info: CollectionInfo) -> LocalCollection:
+        """Return an empty collection in place of one that has no files yet."""
+        if info.dimension is not None:
+            return self._open_collection(info)
+        return LocalCollection(
+            SqliteDatabase(None, "records", "normal", self._busy_timeout), None, info.configuration.hnsw, self._builder
+        )
 
     # --- folders ----------------------------------------------------------------------------------
 
@@ -357,8 +366,8 @@ class LocalBackend(Catalog):
             return remove()
 
     def _remove(self, id: UUID) -> None:
-        if self.path is not None:
-            for name in (str(id), str(id) + DELETED, str(id) + NEW):
+        if self.path is not None and not self._read_only:
+            for name in (str(id), str(id) + DELETED, str(id) + forks.NEW):
                 shutil.rmtree(self.path / COLLECTIONS / name, ignore_errors=True)
 
     def _sweep(self) -> None:
@@ -375,8 +384,8 @@ class LocalBackend(Catalog):
                 if id != name and _is_uuid(id):
                     self.forget_collection(UUID(id))
                     self._remove(UUID(id))
-                elif name.endswith(NEW) and _is_uuid(name.removesuffix(NEW)):
-                    self._sweep_fork(UUID(name.removesuffix(NEW)))
+                elif name.endswith(forks.NEW) and _is_uuid(id := name.removesuffix(forks.NEW)):
+                    forks.sweep(self.path / COLLECTIONS / id, known=UUID(id) in self.collection_ids())
             deleted = self.deleted_ids()
             # Most of them are gone long since.
             for gone in deleted:
@@ -386,17 +395,6 @@ class LocalBackend(Catalog):
                 self.note_removed(deleted)
         except (StorageFullError, StorageLockedError, StorageReadOnlyError) as error:
             logger.warning("what is left of deleted collections could not be removed: %s", error)
-
-    def _sweep_fork(self, id: UUID) -> None:
-        """Finish a fork that the catalog knows, and remove what was left of one that nobody makes any more."""
-        assert self.path is not None
-        folder = self.path / COLLECTIONS / (str(id) + NEW)
-        with suppress(FileNotFoundError):
-            age = time.time() - folder.stat().st_mtime
-            if id in self.collection_ids():
-                self._finish_fork(id)
-            elif age > ABANDONED:
-                shutil.rmtree(folder, ignore_errors=True)
 
     def _orphans(self) -> list[Finding]:
         """Return what there is of collections that the catalog does not know."""
@@ -451,8 +449,8 @@ def _handles() -> int:
     return 2**20 if soft == resource.RLIM_INFINITY else soft
 
 
-def _prepare(path: Path) -> None:
-    """Make the directory, unless something stands there that is not ours."""
+def _prepare(path: Path, *, make: bool) -> None:
+    """Make the directory, unless something stands there that is not ours; or only look whether it is there."""
     if "\0" in str(path):
         raise InvalidArgumentError(f"Expected a path without NUL characters, got {str(path)!r}.")
     with explained(str(path)):
@@ -470,6 +468,13 @@ def _prepare(path: Path) -> None:
             f"{path / CATALOG} is missing, but there are {len(orphans)} collections in {path / COLLECTIONS}. Restore "
             "the file from a backup; without it their names are not known. Nothing was changed."
         )
+    if not make:
+        if not (path / CATALOG).exists():
+            raise ReadOnlyError(
+                f"There is no database in {path}, and none is made, as the setting chroma_read_only is on. Give the "
+                "directory of one, or open it without the setting."
+            )
+        return
     with explained(str(path)):
         path.mkdir(parents=True, exist_ok=True)
 

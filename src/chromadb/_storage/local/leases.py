@@ -101,6 +101,13 @@ class OpenCollections(ForkAware):
             lease.store.close()
         return True
 
+    def drop(self, id: UUID, lease: Lease) -> None:
+        """Forget what is open of a collection; its last user closes it, and the next one opens it anew."""
+        with self._lock:
+            if self.leases.get(id) is lease:
+                del self.leases[id]
+            lease.closing = True
+
     def close_idle(self, id: UUID) -> None:
         """Close a collection if nobody uses it at the moment."""
         with self._lock:
