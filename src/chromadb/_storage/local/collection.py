@@ -100,8 +100,7 @@ class LocalCollection(ForkAware):
     def write(self, mode: WriteMode, batch: Records) -> list[str]:
         with self.database.write() as sql:
             ignored = records.write(sql, mode, batch)
-        if batch.vectors is not None:
-            self._changed(len(batch))
+        self._changed(0 if batch.vectors is None else len(batch))
         return ignored
 
     def delete(self, selection: Selection, limit: int | None = None) -> int:
@@ -288,7 +287,7 @@ class LocalCollection(ForkAware):
             self._columns.build(sql, lambda: stop.is_set() or vacuumed())
         with self.database.read() as sql:
             self._documents.build(sql, lambda: stop.is_set() or vacuumed())
-        self.database.checkpoint()
+        self.database.cut_log()
         more = self._build_segment(stop, vacuumed)
         if vacuumed():
             # What was built may know what was deleted.
@@ -350,7 +349,8 @@ class LocalCollection(ForkAware):
         """Count what was written since the last build, and ask for another once it is worth it."""
         self._unbuilt += records_changed
         entries = self._segments.entries()
-        if sealing.is_due(self._unbuilt) or (entries and self._unbuilt > (1 - sealing.WORN) * entries):
+        worn = entries and self._unbuilt > (1 - sealing.WORN) * entries
+        if sealing.is_due(self._unbuilt) or worn or self.database.has_long_log():
             self._builder.schedule(self)
 
     # --- snapshots --------------------------------------------------------------------------------

@@ -41,8 +41,12 @@ MAX_INTEGER = 2**63 - 1
 """The largest integer of SQLite."""
 
 CACHE_KIB = 8192
-CHECKPOINT_PAGES = 4096
-"""The log is written back once it has so many pages, 64 MB; by the builder before, when there is a quiet moment."""
+CHECKPOINT_PAGES = {"records": 4096, "catalog": 64}
+"""The log is written back once it has so many pages, 64 MB and 1 MB; by the builder before, in a quiet moment."""
+
+LONG_LOG = 2**20
+"""Bytes of a log that is worth being cut to nothing in a quiet moment, if it is also longer than a quarter of the file:
+to write it anew costs time, and to keep it space."""
 
 
 class SqliteDatabase(ForkAware):
@@ -120,6 +124,29 @@ class SqliteDatabase(ForkAware):
             rows: list[Any] = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         busy, pages, written = rows[0]
         return not busy and pages == written
+
+    def has_long_log(self) -> bool:
+        """Return whether the log takes much space."""
+        if self.path is None or self.read_only:
+            return False
+        try:
+            size = os.stat(f"{self.path}-wal").st_size
+            return size >= LONG_LOG and 4 * size >= os.stat(self.path).st_size
+        except OSError:
+            return False
+
+    def cut_log(self) -> None:
+        """Write back what is in the log, and cut it to nothing unless somebody uses it; others wait for moments."""
+        if self.checkpoint() and self.has_long_log():
+            with explained(self.name), self._pool.lend() as connection:
+                connection.set_busy_timeout(0)
+                try:
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                except apsw.BusyError:
+                    # Another time.
+                    pass
+                finally:
+                    connection.set_busy_timeout(int(self.busy_timeout * 1000))
 
     @property
     def nbytes(self) -> int:
@@ -251,7 +278,7 @@ class SqliteDatabase(ForkAware):
         connection.execute(
             f"PRAGMA page_size={PAGE_SIZE}; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; "
             f"PRAGMA cache_size=-{CACHE_KIB}; PRAGMA synchronous={self._synchronous}; "
-            f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}; "
+            f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES[self._schema]}; "
             # On macOS a sync reaches the disk only so.
             f"PRAGMA fullfsync={'ON' if self._synchronous == 'full' else 'OFF'}; "
             # Overwrites what is deleted: text that a user deleted must not stay readable in the file.

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4
 
 from chromadb._model.entities import Address, Backup, CollectionInfo, Finding, Vacuumed
@@ -167,6 +167,7 @@ class LocalBackend(Catalog):
         try:
             if new:
                 self._still_there(info)
+                self._builder.patrol(self._close_deleted)
             lease.store.configure(info.configuration.hnsw)
             yield lease.store
             if info.dimension is None and not self._read_only:
@@ -258,16 +259,8 @@ class LocalBackend(Catalog):
 
     def backup(self, target: Path, dated: bool, keep: int | None, progress: Progress | None, version: str) -> Backup:
         """Write a copy of everything to a new directory; see ``_storage.base.Backend``."""
-        return write_backup(
-            self.path,
-            self._database,
-            self.open,
-            target,
-            version=version,
-            dated=dated,
-            keep=keep,
-            progress=progress,
-        )
+        how: Any = {"version": version, "dated": dated, "keep": keep, "progress": progress}
+        return write_backup(self.path, self._database, self.open, target, **how)
 
     def close(self) -> None:
         """Release every file. Calling it again does nothing."""
@@ -299,6 +292,13 @@ class LocalBackend(Catalog):
         """Close and remove a collection that the catalog does not know any more."""
         if self._open.retire(id):
             self._remove(id)
+
+    def _close_deleted(self) -> None:
+        """Close what other processes have deleted: its space is free once nobody has it open."""
+        if self.path is not None and not self._read_only:
+            for id in self._open.ids():
+                if not os.path.exists(self.path / COLLECTIONS / str(id)):
+                    self._open.close_idle(id)
 
     def _open_collection(self, info: CollectionInfo) -> LocalCollection:
         file = None

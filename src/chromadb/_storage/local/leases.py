@@ -88,6 +88,11 @@ class OpenCollections(ForkAware):
             self._keep_within_memory(id, lease)
         return False
 
+    def ids(self) -> list[UUID]:
+        """Return which collections are open."""
+        with self._lock:
+            return list(self.leases)
+
     def retire(self, id: UUID) -> bool:
         """Close a deleted collection; return False if it is in use: then the last user is told when giving it back."""
         with self._lock:
