@@ -18,9 +18,9 @@ import pytest
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.where import parse_filter
-from chromadb._storage.local import backups, copies, restoring, sealing
 from chromadb._storage.local import builder as builder_module
 from chromadb._storage.local import columns as columns_module
+from chromadb._storage.local import copies, restoring, sealing
 from chromadb._storage.local.directory import LocalBackend
 from chromadb._storage.local.restoring import restore_backup
 from chromadb._storage.local.text import documents as text_documents
@@ -306,7 +306,7 @@ def test_a_killed_backup_leaves_what_is_no_backup(backend: LocalBackend, directo
     with pytest.raises(InvalidArgumentError, match="There is no backup in"):
         restore_backup(left, tmp_path / "restored")
     # It is removed with a later backup.
-    long_ago = time.time() - 2 * backups.ABANDONED
+    long_ago = time.time() - 60
     os.utime(left, (long_ago, long_ago))
     back_up(backend, target)
     assert os.listdir(target.parent) == ["monday"]
@@ -339,6 +339,24 @@ def test_places_where_no_backup_can_be(backend: LocalBackend, directory: Path, t
     (tmp_path / "empty").mkdir()
     back_up(backend, tmp_path / "empty")
     assert sorted(os.listdir(tmp_path)) == ["data", "empty", "file", "full"]
+
+
+def test_mount_points_are_named_or_filled(
+    backend: LocalBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == mounted)
+    with pytest.raises(UniqueConstraintError, match="Choose a directory in it"):
+        back_up(backend, mounted)
+    back_up(backend, tmp_path / "backup")
+    inode = mounted.stat().st_ino
+    restore_backup(tmp_path / "backup", mounted)
+    assert mounted.stat().st_ino == inode
+    assert sorted(os.listdir(mounted)) == ["catalog.sqlite3", "collections"]
+    assert len(contents(mounted)["one"][0]) == COUNT
+    with pytest.raises(UniqueConstraintError, match="cannot be put aside"):
+        restore_backup(tmp_path / "backup", mounted, replace=True)
 
 
 # --- restoring --------------------------------------------------------------------------------------

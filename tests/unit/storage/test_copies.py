@@ -20,6 +20,7 @@ from chromadb._storage.local import builder as builder_module
 from chromadb._storage.local import columns as columns_module
 from chromadb._storage.local import copies, forks, sealing
 from chromadb._storage.local.text import documents as text_documents
+from chromadb._storage.local.turns import turn
 from chromadb.errors import InvalidCollectionException, StorageFullError, UniqueConstraintError
 
 EVERYTHING = Selection()
@@ -312,13 +313,22 @@ def test_a_fork_whose_process_ended_before_the_catalog_knew_it(
     backend.close()
     left = backend.path / "collections" / (str(address.collection)[:-4] + "0000" + forks.NEW)
     shutil.copytree(folder_of(backend, address), left)
-    # It may be that another process is making it.
-    assert open_backend().check() == []
-    assert left.exists()
-    long_ago = time.time() - 2 * 24 * 3600
+    long_ago = time.time() - 60
     os.utime(left, (long_ago, long_ago))
+    with turn(left):
+        # Another process is making it.
+        assert open_backend().check() == []
+        assert left.exists()
     assert open_backend().check() == []
     assert not left.exists()
+
+
+def test_a_fork_that_has_just_begun_is_left_alone(source: Any, open_backend: Any) -> None:
+    backend, address = source
+    begun = backend.path / "collections" / (str(address.collection)[:-4] + "0000" + forks.NEW)
+    begun.mkdir()
+    open_backend()
+    assert begun.exists()
 
 
 # --- what lies ahead ------------------------------------------------------------------------------

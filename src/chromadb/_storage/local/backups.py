@@ -17,11 +17,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+from uuid import uuid4
 
 import apsw
 import msgspec
@@ -34,6 +34,7 @@ from chromadb._storage.local.copies import RECORDS, copy_database
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.sealed import FileEntry
+from chromadb._storage.local.turns import is_abandoned, turn
 from chromadb.errors import (
     InvalidArgumentError,
     InvalidCollectionException,
@@ -50,9 +51,6 @@ UNFINISHED = ".unfinished"
 
 DATED = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z")
 """The name of a dated backup: the moment when it was begun."""
-
-ABANDONED = 24 * 3600.0
-"""Seconds after which an unfinished directory is taken for that of a process that died."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -123,7 +121,7 @@ def write_backup(
         former = next(reversed(dated_backups(parent)), None)
         target = parent / f"{now:%Y-%m-%dT%H-%M-%S}.{now.microsecond // 1000:03}Z"
     _check_target(source, target)
-    with _unfinished(target) as unfinished:
+    with unfinished_directory(target.parent, target.name) as unfinished:
         with explained(str(unfinished)):
             copy_database(database, unfinished / CATALOG)
         entries = _copy_collections(source, open_collection, unfinished, former, progress)
@@ -137,6 +135,11 @@ def write_backup(
             (unfinished / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
             for name in (CATALOG, MANIFEST, COLLECTIONS, "."):
                 sealed.sync(unfinished / name)
+        with explained(str(target)):
+            if target.is_dir():
+                target.rmdir()
+            os.rename(unfinished, target)
+            sealed.sync(target.parent)
     if dated and keep is not None:
         for old in dated_backups(target.parent)[:-keep]:
             remove_directory(old)
@@ -220,44 +223,47 @@ def describe(path: Path, manifest: Manifest) -> Backup:
 
 def remove_directory(path: Path) -> None:
     """Remove a directory, which is no backup and no database any more from the first moment on."""
-    doomed = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
+    doomed = _unfinished(path.parent, path.name)
     with explained(str(path)):
         os.rename(path, doomed)
     shutil.rmtree(doomed, ignore_errors=True)
 
 
 @contextmanager
-def _unfinished(target: Path) -> Iterator[Path]:
-    """Give a new directory, which gets the name `target` at the end, or is removed if that goes wrong."""
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}{UNFINISHED}")
-    with explained(str(target.parent)):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target.parent, target.name)
+def unfinished_directory(folder: Path, name: str) -> Iterator[Path]:
+    """Give a new directory in `folder` for what is to be called `name`; what is still there at the end is removed."""
+    unfinished = _unfinished(folder, name)
+    with explained(str(folder)):
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder, name)
         unfinished.mkdir()
     try:
-        yield unfinished
-        with explained(str(target)):
-            if target.is_dir():
-                target.rmdir()
-            os.rename(unfinished, target)
-            sealed.sync(target.parent)
-    except BaseException:
+        with turn(unfinished):
+            yield unfinished
+    finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise
+
+
+def _unfinished(folder: Path, name: str) -> Path:
+    return folder / f".{name}.{uuid4().hex[:8]}{UNFINISHED}"
 
 
 def _sweep(folder: Path, name: str) -> None:
-    """Remove what interrupted backups left a day ago or longer: of this name, or dated."""
+    """Remove what was interrupted: of this name, or dated."""
     for entry in os.scandir(folder):
-        of, _, process = entry.name[1:].removesuffix(UNFINISHED).rpartition(".")
-        if entry.name.startswith(".") and entry.name.endswith(UNFINISHED) and process.isdigit():
-            mine = of == name or DATED.fullmatch(of)
-            if mine and time.time() - entry.stat().st_mtime > ABANDONED:
+        if entry.name.startswith(".") and entry.name.endswith(UNFINISHED):
+            of = entry.name[1:].removesuffix(UNFINISHED).rpartition(".")[0]
+            if (of == name or DATED.fullmatch(of)) and is_abandoned(Path(entry.path)):
                 shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _check_target(source: Path | None, target: Path) -> None:
     with explained(str(target)):
+        if os.path.ismount(target):
+            raise UniqueConstraintError(
+                f"{target} is a mount point, which cannot be made anew. Choose a directory in it, or make dated "
+                "backups there. Nothing was changed."
+            )
         if target.exists() and not (target.is_dir() and not os.listdir(target)):
             raise UniqueConstraintError(
                 f"{target} exists and is not empty. Choose another name for the backup, or make dated backups. "

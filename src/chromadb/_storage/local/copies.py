@@ -37,7 +37,7 @@ def copy_collection(database: SqliteDatabase, source: Path | None, target: Path,
     Args:
         database: the record store.
         source: its folder; None in memory.
-        target: the folder to make.
+        target: the folder, made if it is missing.
         beside: a former copy on the file system of `target`, whose sealed files are shared where those of `source`
             cannot be.
 
@@ -48,7 +48,7 @@ def copy_collection(database: SqliteDatabase, source: Path | None, target: Path,
         StorageError: it could not be written; what there is of it is to be removed.
     """
     with explained(str(target)):
-        target.mkdir(parents=True)
+        target.mkdir(parents=True, exist_ok=True)
     with explained(str(target / RECORDS)):
         _copy_records(database, target / RECORDS)
         former, state = renew_lineage(target / RECORDS)

@@ -1,14 +1,14 @@
 """Forks of collections on disk, step by step, so that the end of the process leaves all of one or none.
 
 A fork is made ready in a folder <uuid>.new. The row in the catalog is the moment of its birth, and then the folder gets
-its name, if need be from whoever opens it next. Where the row was never written the folder is removed a day later.
+its name, if need be from whoever opens it next. Where the row was never written the folder is removed once
+its process has ended.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -18,7 +18,7 @@ from chromadb._model.entities import CollectionInfo
 from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.copies import RECORDS
 from chromadb._storage.local.failures import explained
-from chromadb._storage.local.sealed import ABANDONED
+from chromadb._storage.local.turns import is_abandoned, turn
 
 NEW = ".new"
 """Ends the name of a folder that is made ready for a collection, whose row the catalog may have already."""
@@ -39,13 +39,16 @@ def fork(
         ChromaError: it could not be made; nothing is left behind.
     """
     ready = _ready(folder)
-    try:
-        state = source.copy_to(ready)
-        info = create(replace(info, dimension=state.dimension))
-    except BaseException:
-        shutil.rmtree(ready, ignore_errors=True)
-        raise
-    finish(folder)
+    with explained(str(ready)):
+        ready.mkdir()
+    with turn(ready):
+        try:
+            state = source.copy_to(ready)
+            info = create(replace(info, dimension=state.dimension))
+        except BaseException:
+            shutil.rmtree(ready, ignore_errors=True)
+            raise
+        finish(folder)
     return info
 
 
@@ -60,9 +63,8 @@ def sweep(folder: Path, *, known: bool) -> None:
     if known:
         finish(folder)
         return
-    with suppress(FileNotFoundError):
-        if time.time() - _ready(folder).stat().st_mtime > ABANDONED:
-            shutil.rmtree(_ready(folder), ignore_errors=True)
+    if is_abandoned(_ready(folder)):
+        shutil.rmtree(_ready(folder), ignore_errors=True)
 
 
 def find_files(folder: Path) -> Path | None:

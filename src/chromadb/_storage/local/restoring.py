@@ -8,7 +8,6 @@ files of another life of the data lie around, none of them is taken for one of t
 from __future__ import annotations
 
 import os
-import shutil
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -19,11 +18,11 @@ from chromadb._storage.local import sealed
 from chromadb._storage.local.backups import (
     CATALOG,
     COLLECTIONS,
-    UNFINISHED,
     Manifest,
     Progress,
     describe,
     read_manifest,
+    unfinished_directory,
     verify_backup,
 )
 from chromadb._storage.local.copies import RECORDS, copy_derived, copy_file, renew_lineage
@@ -62,12 +61,10 @@ def restore_backup(backup: Path, target: Path, *, replace: bool = False, progres
     tell(0)
     verify_backup(backup, manifest)
     place = target.resolve()
-    with explained(str(target)):
-        place.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = place.with_name(f".{place.name}.{os.getpid()}{UNFINISHED}")
-    try:
+    # A mount point, such as a volume of a container, cannot be renamed, but what is in it can.
+    folder = place if os.path.ismount(place) else place.parent
+    with unfinished_directory(folder, place.name) as unfinished:
         with explained(str(unfinished)):
-            unfinished.mkdir()
             copy_file(backup / CATALOG, unfinished / CATALOG)
             (unfinished / COLLECTIONS).mkdir()
             for number, each in enumerate(manifest.collections, start=1):
@@ -77,16 +74,13 @@ def restore_backup(backup: Path, target: Path, *, replace: bool = False, progres
         tell(len(parts) - 1)
         _audit(unfinished, manifest)
         with explained(str(unfinished)):
-            for folder, _, files in os.walk(unfinished):
+            for path, _, files in os.walk(unfinished):
                 for file in files:
                     if file in (CATALOG, RECORDS):
-                        sealed.sync(Path(folder, file))
-                sealed.sync(Path(folder))
+                        sealed.sync(Path(path, file))
+                sealed.sync(Path(path))
         with explained(str(target)):
             _put_in_place(unfinished, place)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
     return describe(target, manifest)
 
 
@@ -105,6 +99,11 @@ def _check_target(backup: Path, target: Path, replace: bool) -> None:
         raise UniqueConstraintError(
             f"{target} exists and is not empty. Choose another directory, or put it aside with replace=True "
             "(--replace). Nothing was changed."
+        )
+    if os.path.ismount(target):
+        raise UniqueConstraintError(
+            f"{target} is a mount point, which cannot be put aside. Empty it, or choose a directory in it. Nothing was "
+            "changed."
         )
     check_unused(target)
 
@@ -194,16 +193,18 @@ def _audit(directory: Path, manifest: Manifest) -> None:
 
 def _put_in_place(unfinished: Path, place: Path) -> None:
     """Give a directory its name; what stands there is put aside, unless it is empty."""
+    if unfinished.parent == place:
+        # The catalog last: without it a directory of collections is refused, not taken for an empty one.
+        for name in (COLLECTIONS, CATALOG):
+            os.rename(unfinished / name, place / name)
+            sealed.sync(place)
+        return
     aside = None
     if place.exists():
         if os.listdir(place):
             now = datetime.now(timezone.utc)
             aside = place.with_name(f"{place.name}.before-{now:%Y-%m-%dT%H-%M-%SZ}")
             os.rename(place, aside)
-        elif os.path.ismount(place):
-            # Such as a volume of a container: what is inside can be renamed, it itself cannot.
-            _move_into(unfinished, place)
-            return
         else:
             place.rmdir()
     try:
@@ -213,11 +214,3 @@ def _put_in_place(unfinished: Path, place: Path) -> None:
             os.rename(aside, place)
         raise
     sealed.sync(place.parent)
-
-
-def _move_into(unfinished: Path, place: Path) -> None:
-    # The catalog last: without it a directory of collections is refused, not taken for an empty one.
-    for name in (COLLECTIONS, CATALOG):
-        shutil.move(unfinished / name, place / name)
-        sealed.sync(place)
-    shutil.rmtree(unfinished, ignore_errors=True)
