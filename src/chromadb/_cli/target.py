@@ -117,7 +117,8 @@ def check_directory(path: str, option: str = "--path") -> None:
     Raises:
         Failure: what is there instead.
     """
-    from chromadb._storage.local.directory import CATALOG, COLLECTIONS, PUBLISHED
+    from chromadb._storage.local.directory import PUBLISHED
+    from chromadb._storage.local.layout import CATALOG, COLLECTIONS
 
     names = (CATALOG, COLLECTIONS, PUBLISHED)
     if not os.path.exists(path):

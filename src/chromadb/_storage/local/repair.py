@@ -19,11 +19,11 @@ from chromadb._model.entities import CollectionInfo, Finding, Repaired
 from chromadb._storage.local.alone import alone_with
 from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.check import check_sqlite, check_store
-from chromadb._storage.local.collection import COLUMNS, SEGMENTS, TEXT
 from chromadb._storage.local.database import SqliteDatabase
-from chromadb._storage.local.directory import CATALOG, COLLECTIONS, RECORDS, is_uuid
+from chromadb._storage.local.directory import is_uuid
 from chromadb._storage.local.durable import sync
 from chromadb._storage.local.failures import explained
+from chromadb._storage.local.layout import CATALOG, COLLECTIONS, COLUMNS, RECORDS, SEGMENTS, TEXT
 from chromadb._storage.local.rebuilding import rebuild_catalog, rebuild_records
 from chromadb._storage.local.records import read_state
 from chromadb.errors import StorageError, StorageFormatError
