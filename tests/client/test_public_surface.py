@@ -70,7 +70,7 @@ LATER_MODULES = [
 ]
 
 LATER_METHODS = {
-    "chromadb.api.models.Collection:Collection": "schema fork fork_count search attach_function "
+    "chromadb.api.models.Collection:Collection": "schema fork_count search attach_function "
     "detach_function get_attached_function",
 }
 
