@@ -86,12 +86,13 @@ def live(
             if faulty is None:
                 raise
             faulty()
-            note("failed", serial, time.monotonic(), repr(error))
-            happened = ledger.settle(calls.observe(client, WORKER))
-            note("settled", serial, happened)
+            note("failed", serial, time.monotonic(), repr(error), True)
+            before = ledger.state
+            for line in ledger.settle(calls.observe(client, WORKER)):
+                note(*line)
             if dies:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return happened
+            return ledger.state != before
         note("done", serial, time.monotonic())
         return True
 
