@@ -265,7 +265,7 @@ def alone(folder: Path, faults: Faults | None, processes: Processes, report: Rep
     times = 0
     while time.monotonic() < deadline and not processes.failures:
         pid = processes.start("alone", work, place, "alone", place.open)
-        time.sleep(random.uniform(0.0, 0.25))
+        time.sleep(random.uniform(0.0, random.choice([0.1, 0.3, 1.5])))
         processes.kill(pid)
         processes.reap(block=True)
         processes.run("the audit", place.audit)
