@@ -20,7 +20,7 @@ from chromadb._model.records import Records
 from chromadb._model.where import parse_filter
 from chromadb._storage.local import builder as builder_module
 from chromadb._storage.local import columns as columns_module
-from chromadb._storage.local import copies, restoring, sealing
+from chromadb._storage.local import backups, copies, restoring, sealing
 from chromadb._storage.local.directory import LocalBackend
 from chromadb._storage.local.restoring import restore_backup
 from chromadb._storage.local.text import documents as text_documents
@@ -266,7 +266,7 @@ def test_an_interrupted_backup_is_none(backend: LocalBackend, tmp_path: Path, mo
     former = back_up(backend, tmp_path / "all", dated=True)
     steps = 0
     fail_at = 0
-    sync = copies.sealed.sync
+    sync = copies.sync
 
     def failing(path: Path) -> None:
         nonlocal steps
@@ -275,7 +275,8 @@ def test_an_interrupted_backup_is_none(backend: LocalBackend, tmp_path: Path, mo
             raise OSError(28, "No space left on device")
         sync(path)
 
-    monkeypatch.setattr(copies.sealed, "sync", failing)
+    for module in (copies, backups):
+        monkeypatch.setattr(module, "sync", failing)
     while True:
         steps, fail_at = 0, fail_at + 1
         try:

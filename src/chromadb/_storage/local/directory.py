@@ -184,7 +184,8 @@ class LocalBackend(Catalog):
                 self._still_there(info)
                 self._builder.patrol(self._close_deleted)
             lease.store.configure(info.configuration.hnsw)
-            lease.store.describe(info)
+            if not self._read_only:
+                lease.store.describe(info)
             yield lease.store
             if info.dimension is None and not self._read_only:
                 self._copy_dimension(info.id, lease.store)
