@@ -202,6 +202,18 @@ class StorageReadOnlyError(StorageError):
     """The directory or its files cannot be written."""
 
 
+class ReadOnlyError(StorageReadOnlyError):
+    """The directory was opened for reading only, by a setting."""
+
+    _code = 403
+
+
+class StorageChangedError(StorageError):
+    """A file that nobody had open for writing was written to while a read-only client read it."""
+
+    _code = 503
+
+
 class StorageFormatError(StorageError, ValueError):
     """The directory was written by something else, or by a newer version."""
 

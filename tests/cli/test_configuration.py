@@ -93,7 +93,8 @@ def test_without_a_file_the_environment_is_that_of_the_settings_alone(monkeypatc
     monkeypatch.setenv("CHROMA_PORT", "2")
     monkeypatch.setenv("CHROMA_PERSIST_PATH", "b")
     monkeypatch.setenv("CHROMA_BUSY_TIMEOUT_SECONDS", "7")
-    flags: Any = {"path": None, "host": None, "port": None, "log_path": None, "workers": None, "allow_reset": False}
+    flags: Any = {"path": None, "host": None, "port": None, "log_path": None, "workers": None}
+    flags |= {"allow_reset": False, "read_only": False}
     found = Configuration.of_flags(**flags)
     assert (found.port, found.settings.persist_directory) == (None, "./chroma")
     assert found.settings.chroma_busy_timeout_seconds == 7.0

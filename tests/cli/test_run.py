@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import chromadb
+from chromadb.errors import ReadOnlyError
 
 
 def test_the_pages_of_the_specification(serve: Any) -> None:
@@ -116,3 +117,16 @@ def test_options_and_a_file_exclude_each_other(chroma: Any) -> None:
     code, out, err = chroma("run", "config.yaml", "--port", "9000", "--log-path", "x")
     assert (code, out) == (2, "")
     assert err.startswith("chroma run: --port and --log-path and a configuration file exclude each other")
+
+
+def test_a_directory_is_served_for_reading_only(fill: Any, serve: Any, chroma: Any) -> None:
+    fill("data", notes=3)
+    server = serve("--path", "data", "--port", "0", "--read-only")
+    with chromadb.HttpClient(host="127.0.0.1", port=server.port) as client:
+        notes = client.get_or_create_collection("notes", embedding_function=None)
+        assert notes.count() == 3
+        with pytest.raises(ReadOnlyError, match="chroma_read_only"):
+            notes.add(ids="new", embeddings=[[1.0] * 8])
+        with pytest.raises(ReadOnlyError, match="chroma_read_only"):
+            client.create_collection("other")
+        assert client.check() == []

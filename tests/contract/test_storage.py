@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -597,3 +598,39 @@ def test_a_vacuum_changes_nothing_that_can_be_seen(
     assert contents(store) == before
     assert backend.check() == []
     assert backend.list_collections(TENANT, DATABASE, None, 0)[0].id == collection.id
+
+
+def test_a_fork_is_what_its_source_was_and_goes_its_own_way(
+    backend: Backend, collection: CollectionInfo, store: CollectionStore
+) -> None:
+    store.write("add", records(["a", "b", "c"], documents=["x", "y", "z"], metadatas=[{"k": 1}] * 3))
+    store.delete(Selection(["b"]))
+    before = contents(store)
+    fork = backend.fork_collection(collection.address, "fork")
+    assert replace(fork, id=collection.id, name=collection.name, dimension=collection.dimension) == collection
+    assert (fork.name, fork.dimension) == ("fork", 3)
+    with backend.open(fork.address) as other:
+        assert contents(other) == before
+        other.write("add", records(["d"]))
+        assert contents(store) == before
+        store.delete(EVERYTHING)
+        assert other.get(EVERYTHING, None, 0, ()).ids == ["a", "c", "d"]
+    with pytest.raises(UniqueConstraintError):
+        backend.fork_collection(collection.address, "fork")
+    assert [info.name for info in backend.list_collections(TENANT, DATABASE, None, 0)] == [collection.name, "fork"]
+    assert backend.check() == []
+
+
+def test_a_backup_has_everything_and_changes_nothing(
+    backend: Backend, collection: CollectionInfo, store: CollectionStore, tmp_path: Path
+) -> None:
+    store.write("add", records(["a", "b"], documents=["x", "y"]))
+    before = contents(store)
+    backup = backend.backup(tmp_path / "backup", False, None, None, "1.0")
+    assert (backup.collections, backup.records, backup.version) == (1, 2, "1.0")
+    assert Path(backup.path) == tmp_path / "backup"
+    assert contents(store) == before
+    with pytest.raises(UniqueConstraintError):
+        backend.backup(tmp_path / "backup", False, None, None, "1.0")
+    dated = [backend.backup(tmp_path / "all", True, 1, None, "1.0").path for _ in range(2)]
+    assert [Path(path).exists() for path in dated] == [False, True]

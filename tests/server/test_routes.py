@@ -109,6 +109,18 @@ def test_collections_over_api_v2(api: Any) -> None:
     assert api.send("GET", COLLECTIONS).json == []
 
 
+def test_a_fork_is_a_collection_of_its_own(api: Any, collection: str) -> None:
+    fork = api.send("POST", f"{collection}/fork", {"new_name": "copy"})
+    assert (fork.status, fork.json["name"], fork.json["dimension"]) == (200, "copy", 2)
+    path = collection.rpartition("/")[0] + "/" + fork.json["id"]
+    api.send("POST", f"{collection}/delete", {"ids": ["a"]})
+    counts = [api.send("GET", f"{each}/count").json for each in (collection, path)]
+    assert counts == [2, 3]
+    assert api.send("POST", f"{collection}/fork", {"new_name": "copy"}).status == 409
+    assert api.send("POST", f"{collection}/fork", {}).status == 422
+    assert api.send("POST", path[:-4] + "0000/fork", {"new_name": "other"}).status == 404
+
+
 def test_a_schema_sets_what_it_says_about_vectors(api: Any) -> None:
     config = {"space": "ip", "hnsw": {"ef_search": 33}, "embedding_function": {"type": "legacy"}}
     index = {"vector_index": {"enabled": True, "config": config}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from chromadb._cli.about import docs, show_version, version
+from chromadb._cli.backups import backup, restore
 from chromadb._cli.browse import browse
 from chromadb._cli.commands import Command, Group
 from chromadb._cli.copy import copy
@@ -65,6 +66,8 @@ app.add_command(databases)
 app.add_command(vacuum)
 utils.add_command(check)
 utils.add_command(vacuum)
+utils.add_command(backup)
+utils.add_command(restore)
 app.add_command(utils)
 app.add_command(docs)
 app.add_command(version)

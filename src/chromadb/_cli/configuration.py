@@ -37,6 +37,7 @@ KEYS = {
     "log_path": Key(None, "a file that the log is appended to"),
     "workers": Key(None, "how many processes serve the directory"),
     "allow_reset": Key("allow_reset", "whether `reset()` is allowed"),
+    "read_only": Key("chroma_read_only", "whether the directory is only read"),
     "cors_allow_origins": Key("chroma_server_cors_allow_origins", "origins whose pages may call the server"),
     "max_payload_size_bytes": Key("chroma_server_max_body_bytes", "the longest body of a request"),
     "open_telemetry": Key(None, "`endpoint` and `service_name` of traces"),
@@ -85,6 +86,7 @@ class Configuration:
         log_path: str | None,
         workers: int | None,
         allow_reset: bool,
+        read_only: bool,
     ) -> Configuration:
         """Return what options say, above the settings of the environment."""
         given: dict[str, Any] = {"is_persistent": True}
@@ -92,6 +94,8 @@ class Configuration:
             given["persist_directory"] = path
         if allow_reset:
             given["allow_reset"] = True
+        if read_only:
+            given["chroma_read_only"] = True
         return Configuration(Settings(**given), host, port, log_path, workers or 1)
 
 

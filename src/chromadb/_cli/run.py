@@ -37,6 +37,7 @@ HOST, PORT = "localhost", 8000
     metavar="NUMBER",
     help="How many processes serve the directory.  [default: 1]",
 )
+@click.option("--read-only", is_flag=True, help="Serve the directory for reading only; every write is refused.")
 @click.option("--allow-reset", is_flag=True, help="Allow reset(), which deletes everything.")
 def run(config_path: str | None, **flags: Any) -> None:
     """Serve a directory to HTTP clients until Ctrl+C.

@@ -81,6 +81,10 @@ def _modify_collection(backend: Backend, operation: op.ModifyCollection) -> Coll
     return backend.update_collection(operation.address, change)
 
 
+def _fork_collection(backend: Backend, operation: op.ForkCollection) -> CollectionInfo:
+    return backend.fork_collection(operation.address, operation.name)
+
+
 def _delete_collection(backend: Backend, operation: op.DeleteCollection) -> None:
     backend.delete_collection(operation.tenant, operation.database, operation.name)
 
@@ -98,5 +102,6 @@ HANDLERS: dict[type[Operation[Any]], Callable[[Backend, Any], Any]] = {
     op.ListCollections: _list_collections,
     op.CountCollections: _count_collections,
     op.ModifyCollection: _modify_collection,
+    op.ForkCollection: _fork_collection,
     op.DeleteCollection: _delete_collection,
 }

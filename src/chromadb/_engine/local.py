@@ -5,6 +5,7 @@ from __future__ import annotations
 from chromadb._engine.engine import MAX_BATCH_SIZE, Engine
 from chromadb._settings import Settings
 from chromadb._storage.local.directory import LocalBackend
+from chromadb.errors import InvalidArgumentError
 
 
 def open_engine(path: str | None, settings: Settings, *, max_batch_size: int = MAX_BATCH_SIZE) -> Engine:
@@ -13,11 +14,17 @@ def open_engine(path: str | None, settings: Settings, *, max_batch_size: int = M
     Raises:
         ChromaError: it cannot be opened; the message says why.
     """
+    if settings.chroma_read_only and path is None:
+        raise InvalidArgumentError(
+            "Expected chroma_read_only with data in a directory, got data in memory, which would stay empty. Use a "
+            "PersistentClient, or leave the setting out."
+        )
     backend = LocalBackend(
         path,
         synchronous=settings.chroma_synchronous,
         busy_timeout=settings.chroma_busy_timeout_seconds,
         memory_limit=settings.chroma_memory_limit_bytes,
         max_open_collections=settings.chroma_max_open_collections,
+        read_only=settings.chroma_read_only,
     )
     return Engine(backend, allow_reset=settings.allow_reset, max_batch_size=max_batch_size)

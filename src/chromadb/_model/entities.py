@@ -142,6 +142,25 @@ class Repaired(_Entity):
 
 
 @dataclass(frozen=True)
+class Backup(_Entity):
+    """A backup of everything that is stored."""
+
+    path: str
+    """The directory."""
+    created: str
+    """When, ISO 8601, UTC."""
+    version: str
+    """Of the API of the software that made it."""
+    collections: int
+    records: int
+    size: int
+    """Bytes of all files."""
+    shared: int
+    """How many of them take no space, as they are shared by hard links with the data or with other backups."""
+    _keys = ("path", "created", "version", "collections", "records", "size", "shared")
+
+
+@dataclass(frozen=True)
 class Finding:
     """Something that an audit found to be wrong."""
 

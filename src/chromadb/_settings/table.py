@@ -29,6 +29,12 @@ class SettingsTable:
     )
     persist_directory: str = used("./chroma", "storage", "The directory of the data, made when it is missing.")
     allow_reset: bool = used(False, "storage", "Allow `reset()`, which deletes everything.")
+    chroma_read_only: bool = used(
+        False,
+        "storage",
+        "Open the directory, which must exist, for reading only: nothing is written and no file is made, so it may lie "
+        "on a read-only file system. Every write is refused.",
+    )
     chroma_synchronous: Literal["full", "normal"] = used(
         "full",
         "storage",

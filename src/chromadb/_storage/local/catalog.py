@@ -29,6 +29,10 @@ class Catalog:
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
 
+    def close_catalog(self) -> None:
+        """Close the file."""
+        self._database.close()
+
     # --- tenants and databases --------------------------------------------------------------------
 
     def create_tenant(self, name: str) -> None:
@@ -93,11 +97,23 @@ class Catalog:
                     f"Collection {info.name!r} already exists. Use get_or_create_collection() to take it as it is."
                 )
             sql.execute(
-                "INSERT INTO collections (id, database, name, metadata, hnsw, embedding_function) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (str(info.id), number, info.name, *_encode(info)),
+                "INSERT INTO collections (id, database, name, metadata, hnsw, embedding_function, dimension) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (str(info.id), number, info.name, *_encode(info), info.dimension),
             )
         return info
+
+    def check_free(self, tenant: str, database: str, name: str) -> None:
+        """Raise if a name is taken.
+
+        Raises:
+            UniqueConstraintError: it is.
+        """
+        try:
+            self.get_collection(tenant, database, name)
+        except InvalidCollectionException:
+            return
+        raise UniqueConstraintError(f"Collection {name!r} already exists. Choose another name.")
 
     def get_collection(self, tenant: str, database: str, name: str) -> CollectionInfo:
         with self._database.read() as sql:

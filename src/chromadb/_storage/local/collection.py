@@ -33,6 +33,7 @@ from chromadb._storage.local import records, sealing
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.check import check_records
 from chromadb._storage.local.columns import MetadataColumns
+from chromadb._storage.local.copies import COLUMNS, SEGMENTS, TEXT, copy_collection, copy_in_memory
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.description import keep_description
 from chromadb._storage.local.follow import follow, load_columns, load_vectors, seal
@@ -43,9 +44,6 @@ from chromadb._storage.local.select import Selector, keys_of, select_ids
 from chromadb._storage.local.text.documents import Documents
 from chromadb._storage.local.turns import turn
 from chromadb._storage.local.vacuum import in_use, outdated_segments, vacuum_database
-
-SEGMENTS, TEXT, COLUMNS = "index", "text", "columns"
-"""Folders for what is derived from the records; each can be deleted at any time."""
 
 PURGE_BATCH, PURGE_PAUSE = 256, 0.002
 """Vectors of deleted records removed in one transaction, which takes some 10 ms, and seconds in between."""
@@ -75,8 +73,11 @@ class LocalCollection(ForkAware):
         self._hnsw = hnsw
         self._builder = builder
         self._segments = SegmentFolder(None if folder is None else folder / SEGMENTS)
-        self._documents = Documents(None if folder is None else folder / TEXT, lambda: builder.schedule(self))
-        self._columns = MetadataColumns(None if folder is None else folder / COLUMNS, lambda: builder.schedule(self))
+        fixed = database.read_only
+        self._documents = Documents(None if folder is None else folder / TEXT, lambda: builder.schedule(self), fixed)
+        self._columns = MetadataColumns(
+            None if folder is None else folder / COLUMNS, lambda: builder.schedule(self), fixed
+        )
         self._snapshot = Snapshot()
         self._loaded: frozenset[str] = frozenset()
         """The names of the segments that there were when the vectors of the snapshot were loaded."""
@@ -103,8 +104,7 @@ class LocalCollection(ForkAware):
     def write(self, mode: WriteMode, batch: Records) -> list[str]:
         with self.database.write() as sql:
             ignored = records.write(sql, mode, batch)
-        if batch.vectors is not None:
-            self._changed(len(batch))
+        self._changed(0 if batch.vectors is None else len(batch))
         return ignored
 
     def delete(self, selection: Selection, limit: int | None = None) -> int:
@@ -212,6 +212,20 @@ class LocalCollection(ForkAware):
         pending = unsealed if waiting else 0
         return IndexingStatus(state.live - pending, pending, state.live)
 
+    # --- copies -----------------------------------------------------------------------------------
+
+    def copy_to(self, folder: Path, beside: Path | None = None) -> State:
+        """Write a copy of the collection at one commit to a new folder; see ``copy_collection``."""
+        return copy_collection(self.database, self._folder, folder, beside)
+
+    def copy_into(self, copy: LocalCollection) -> State:
+        """Copy everything at one commit into an empty collection in memory."""
+        state = copy_in_memory(self.database, copy.database)
+        for segment in self._current_segments(state):
+            if segment.commit_no <= state.commit_no:
+                copy._segments.add(segment, state.lineage)
+        return state
+
     # --- lifetime ---------------------------------------------------------------------------------
 
     def configure(self, hnsw: HnswConfiguration) -> None:
@@ -227,7 +241,7 @@ class LocalCollection(ForkAware):
 
     def describe(self, info: CollectionInfo) -> None:
         """Keep a copy of what the catalog says of the collection with its records."""
-        if self._folder is None or self._described == replace(info, dimension=None):
+        if self._folder is None or self.database.read_only or self._described == replace(info, dimension=None):
             return
         self._described = replace(info, dimension=None)
         keep_description(self._folder, info)
@@ -284,7 +298,7 @@ class LocalCollection(ForkAware):
             self._columns.build(sql, lambda: stop.is_set() or vacuumed())
         with self.database.read() as sql:
             self._documents.build(sql, lambda: stop.is_set() or vacuumed())
-        self.database.checkpoint()
+        self.database.cut_log()
         more = self._build_segment(stop, vacuumed)
         if vacuumed():
             # What was built may know what was deleted.
@@ -346,7 +360,8 @@ class LocalCollection(ForkAware):
         """Count what was written since the last build, and ask for another once it is worth it."""
         self._unbuilt += records_changed
         entries = self._segments.entries()
-        if sealing.is_due(self._unbuilt) or (entries and self._unbuilt > (1 - sealing.WORN) * entries):
+        worn = entries and self._unbuilt > (1 - sealing.WORN) * entries
+        if sealing.is_due(self._unbuilt) or worn or self.database.has_long_log():
             self._builder.schedule(self)
 
     # --- snapshots --------------------------------------------------------------------------------

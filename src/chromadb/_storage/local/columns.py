@@ -101,9 +101,11 @@ class MetadataColumns:
     Args:
         folder: for them; None for a collection in memory, whose metadata is decoded at need.
         ask: called when columns are wanted, or newer ones.
+        read_only: whether files are left as they are, damaged ones too.
     """
 
-    def __init__(self, folder: Path | None, ask: Callable[[], None]) -> None:
+    def __init__(self, folder: Path | None, ask: Callable[[], None], read_only: bool = False) -> None:
+        self._read_only = read_only
         self._folder = folder
         self._ask = ask
         self._open: Columns | None = None
@@ -201,11 +203,12 @@ class MetadataColumns:
         self._lock = threading.Lock()
 
     def _discard(self, columns: Columns) -> None:
-        shutil.rmtree(columns.folder, ignore_errors=True)
+        if not self._read_only:
+            shutil.rmtree(columns.folder, ignore_errors=True)
         with self._lock:
             if self._open is columns:
                 # Another process may have put others in their place.
-                self._open, self._looked = None, False
+                self._open, self._looked = None, self._read_only
         self._ask()
 
 

@@ -11,7 +11,7 @@ A folder is made when its collection is first opened, after the catalog has its 
 deleted until its folder is gone; a folder that it never knew is left alone, and ``check`` tells of it. Where the disk
 is so full that the catalog cannot be written, a deletion goes the other way round: the folder is renamed to
 <uuid>.deleted, which is the moment of the deletion, then emptied, and the row goes with the space that this gives; if
-the process ends before, when the place is opened next.
+the process ends before, when the place is opened next. Forks are made in steps of their own (``forks``).
 """
 
 from __future__ import annotations
@@ -20,17 +20,20 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, TypeVar
-from uuid import UUID
+from typing import Any, Literal, TypeVar
+from uuid import UUID, uuid4
 
-from chromadb._model.entities import Address, CollectionInfo, Finding, Vacuumed
-from chromadb._storage.base import CollectionStore
+from chromadb._model.entities import Address, Backup, CollectionInfo, Finding, Vacuumed
+from chromadb._storage.local import forks
 from chromadb._storage.local.alone import check_not_repaired
+from chromadb._storage.local.backups import CATALOG, COLLECTIONS, Progress, write_backup
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.collection import LocalCollection
+from chromadb._storage.local.copies import RECORDS, remove_ahead
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.description import keep_description
 from chromadb._storage.local.durable import make_folder, sync
@@ -41,6 +44,8 @@ from chromadb._storage.local.vacuum import files_of, vacuum_database
 from chromadb.errors import (
     InvalidArgumentError,
     InvalidCollectionException,
+    ReadOnlyError,
+    StorageChangedError,
     StorageCorruptError,
     StorageError,
     StorageFormatError,
@@ -53,9 +58,6 @@ logger = logging.getLogger("chromadb.storage")
 
 T = TypeVar("T")
 
-CATALOG = "catalog.sqlite3"
-COLLECTIONS = "collections"
-RECORDS = "records.sqlite3"
 DELETED = ".deleted"
 """Ends the name of a folder whose collection is deleted, though the catalog may have it still."""
 
@@ -77,6 +79,8 @@ class LocalBackend(Catalog):
             idle one is closed first. 0: no limit. One collection alone may take more; then it is the only one.
         max_open_collections: how many collections are kept open, as far as the limit of open files allows; the least
             recently used idle one is closed first.
+        read_only: nothing is written, and no file is made, neither by operations nor by the builder. The directory must
+            exist.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class LocalBackend(Catalog):
         busy_timeout: float = 30.0,
         memory_limit: int = 0,
         max_open_collections: int = 256,
+        read_only: bool = False,
     ) -> None:
         self.path = None if path is None else Path(path)
         self._synchronous = synchronous
@@ -94,12 +99,18 @@ class LocalBackend(Catalog):
         most = None if self.path is None else min(max_open_collections, _handles() // HANDLES)
         self._open = OpenCollections(most, memory_limit)
         self._builder = Builder()
+        self._read_only = read_only and self.path is not None
+        if self._read_only:
+            # Nothing is ever built.
+            self._builder.stop()
         if self.path is not None:
-            _check_path(self.path)
-            with explained(str(self.path)):
-                self._make_folder(self.path)
+            _check_path(self.path, make=not self._read_only)
+            if not self._read_only:
+                with explained(str(self.path)):
+                    self._make_folder(self.path)
         super().__init__(self._open_database(None if self.path is None else self.path / CATALOG, "catalog"))
-        self._sweep()
+        if not self._read_only:
+            self._sweep()
 
     # --- Backend ----------------------------------------------------------------------------------
 
@@ -123,8 +134,32 @@ class LocalBackend(Catalog):
 
         self._discard(self._with_room(lambda: self.remove_collection(tenant, database, name), doomed))
 
+    def fork_collection(self, address: Address, name: str) -> CollectionInfo:
+        """Make a copy of a collection, of another name in the same database; see ``_storage.base.Backend``."""
+        self._database.check_writable()
+        source = self.get_collection_by_id(address.tenant, address.database, address.collection)
+        self.check_free(source.tenant, source.database, name)
+        info = replace(source, id=uuid4(), name=name)
+        # As the source was opened with the metadata and the configuration that it had then.
+        with self.open(source.address) as store:
+            if self.path is None:
+                return self._fork_in_memory(store, info)
+            folder = self.path / COLLECTIONS / str(info.id)
+            return forks.fork(store, info, folder, lambda fork: self.create_collection(fork, get_or_create=False))
+
+    def _fork_in_memory(self, source: LocalCollection, info: CollectionInfo) -> CollectionInfo:
+        lease, _ = self._open.take(info.id, lambda: self._open_collection(info))
+        try:
+            state = source.copy_into(lease.store)
+            return self.create_collection(replace(info, dimension=state.dimension), get_or_create=False)
+        except BaseException:
+            self._open.retire(info.id)
+            raise
+        finally:
+            self._open.give_back(info.id, lease)
+
     @contextmanager
-    def open(self, address: Address) -> Iterator[CollectionStore]:
+    def open(self, address: Address) -> Iterator[LocalCollection]:
         """Give the records of a collection, which stay usable until the context ends."""
         try:
             info = self.get_collection_by_id(address.tenant, address.database, address.collection)
@@ -133,6 +168,10 @@ class LocalBackend(Catalog):
                 # Another process deleted it.
                 self._discard(address.collection)
             raise
+        if self._read_only and self.path and not forks.find_files(self.path / COLLECTIONS / str(info.id)):
+            with closing(self._open_in_memory(info)) as empty:
+                yield empty
+            return
         try:
             lease, new = self._open.take(info.id, lambda: self._open_collection(info))
         except StorageError as error:
@@ -142,11 +181,16 @@ class LocalBackend(Catalog):
         try:
             if new:
                 self._still_there(info)
+                self._builder.patrol(self._close_deleted)
             lease.store.configure(info.configuration.hnsw)
             lease.store.describe(info)
             yield lease.store
-            if info.dimension is None:
+            if info.dimension is None and not self._read_only:
                 self._copy_dimension(info.id, lease.store)
+        except StorageChangedError:
+            # What it has loaded may be of two states.
+            self._open.drop(info.id, lease)
+            raise
         except StorageError as error:
             # Another process may have deleted the collection meanwhile, and its files.
             self.get_collection_by_id(info.tenant, info.database, info.id)
@@ -189,6 +233,7 @@ class LocalBackend(Catalog):
         """Write the catalog and every collection anew; see ``_storage.base.Backend``."""
         if self.path is None:
             return []
+        self._database.check_writable()
         infos = [
             info
             for tenant, database in self.all_databases()
@@ -232,11 +277,16 @@ class LocalBackend(Catalog):
             error = failure.message()
         return _vacuumed(f"{COLLECTIONS}/{info.id}", name, before, files_of(folder), error)
 
+    def backup(self, target: Path, dated: bool, keep: int | None, progress: Progress | None, version: str) -> Backup:
+        """Write a copy of everything to a new directory; see ``_storage.base.Backend``."""
+        how: Any = {"version": version, "dated": dated, "keep": keep, "progress": progress}
+        return write_backup(self.path, self._database, self.open, target, **how)
+
     def close(self) -> None:
         """Release every file. Calling it again does nothing."""
         self._builder.stop()
         self._open.close()
-        self._database.close()
+        self.close_catalog()
 
     # --- open collections -------------------------------------------------------------------------
 
@@ -263,10 +313,21 @@ class LocalBackend(Catalog):
         if self._open.retire(id):
             self._remove(id)
 
+    def _close_deleted(self) -> None:
+        """Close what other processes have deleted: its space is free once nobody has it open."""
+        if self.path is not None and not self._read_only:
+            for id in self._open.ids():
+                if not os.path.exists(self.path / COLLECTIONS / str(id)):
+                    self._open.close_idle(id)
+
     def _open_collection(self, info: CollectionInfo) -> LocalCollection:
         file = None
         if self.path is not None:
             folder = self.path / COLLECTIONS / str(info.id)
+            if self._read_only:
+                folder = forks.find_files(folder) or folder
+            elif not folder.exists():
+                forks.finish(folder)
             file = folder / RECORDS
             if info.dimension is not None and (not file.exists() or not file.stat().st_size):
                 # Unless the collection was deleted a moment ago.
@@ -275,17 +336,30 @@ class LocalBackend(Catalog):
                     f"{file} is missing or empty, but there were records. Restore the file from a backup, or delete "
                     "the collection. Other collections are not affected."
                 )
-            with explained(str(folder)):
-                self._make_folder(folder)
-        return LocalCollection(
-            self._open_database(file, "records"),
-            None if file is None else file.parent,
-            info.configuration.hnsw,
-            self._builder,
-        )
+            if not self._read_only:
+                with explained(str(folder)):
+                    self._make_folder(folder)
+        database = self._open_database(file, "records")
+        if file is not None and not self._read_only:
+            try:
+                with explained(str(file)):
+                    remove_ahead(database, file.parent)
+            except BaseException:
+                database.close()
+                raise
+        return LocalCollection(database, None if file is None else file.parent, info.configuration.hnsw, self._builder)
 
     def _open_database(self, file: Path | None, schema: str) -> SqliteDatabase:
-        return SqliteDatabase(None if file is None else str(file), schema, self._synchronous, self._busy_timeout)
+        path = None if file is None else str(file)
+        return SqliteDatabase(path, schema, self._synchronous, self._busy_timeout, self._read_only)
+
+    def _open_in_memory(self, info: CollectionInfo) -> LocalCollection:
+        """Return an empty collection in place of one that has no files yet."""
+        if info.dimension is not None:
+            return self._open_collection(info)
+        return LocalCollection(
+            SqliteDatabase(None, "records", "normal", self._busy_timeout), None, info.configuration.hnsw, self._builder
+        )
 
     # --- folders ----------------------------------------------------------------------------------
 
@@ -318,8 +392,8 @@ class LocalBackend(Catalog):
             return remove()
 
     def _remove(self, id: UUID) -> None:
-        if self.path is not None:
-            for name in (str(id), str(id) + DELETED):
+        if self.path is not None and not self._read_only:
+            for name in (str(id), str(id) + DELETED, str(id) + forks.NEW):
                 shutil.rmtree(self.path / COLLECTIONS / name, ignore_errors=True)
 
     def _sweep(self) -> None:
@@ -336,6 +410,8 @@ class LocalBackend(Catalog):
                 if id != name and is_uuid(id):
                     self.forget_collection(UUID(id))
                     self._remove(UUID(id))
+                elif name.endswith(forks.NEW) and is_uuid(id := name.removesuffix(forks.NEW)):
+                    forks.sweep(self.path / COLLECTIONS / id, known=UUID(id) in self.collection_ids())
             deleted = self.deleted_ids()
             # Most of them are gone long since.
             for gone in deleted:
@@ -410,8 +486,8 @@ def _handles() -> int:
     return 2**20 if soft == resource.RLIM_INFINITY else soft
 
 
-def _check_path(path: Path) -> None:
-    """Raise if something stands there that is not ours."""
+def _check_path(path: Path, *, make: bool) -> None:
+    """Raise if something stands there that is not ours, or without `make` nothing."""
     if "\0" in str(path):
         raise InvalidArgumentError(f"Expected a path without NUL characters, got {str(path)!r}.")
     with explained(str(path)):
@@ -431,6 +507,11 @@ def _check_path(path: Path) -> None:
             f"{path / CATALOG} is missing or empty, but there are {len(orphans)} collections in "
             f"{path / COLLECTIONS}. Restore "
             "the file from a backup, or make it anew with 'chroma utils check --repair'. Nothing was changed."
+        )
+    if not make and not (path / CATALOG).exists():
+        raise ReadOnlyError(
+            f"There is no database in {path}, and none is made, as the setting chroma_read_only is on. Give the "
+            "directory of one, or open it without the setting."
         )
 
 

@@ -16,12 +16,14 @@ from pathlib import Path
 from uuid import UUID
 
 from chromadb._model.entities import CollectionInfo, Finding, Repaired
+from chromadb._storage.local import forks
 from chromadb._storage.local.alone import alone_with
+from chromadb._storage.local.backups import CATALOG, COLLECTIONS
 from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.check import check_sqlite, check_store
-from chromadb._storage.local.collection import COLUMNS, SEGMENTS, TEXT
+from chromadb._storage.local.copies import COLUMNS, RECORDS, SEGMENTS, TEXT
 from chromadb._storage.local.database import SqliteDatabase
-from chromadb._storage.local.directory import CATALOG, COLLECTIONS, RECORDS, is_uuid
+from chromadb._storage.local.directory import is_uuid
 from chromadb._storage.local.durable import sync
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.rebuilding import rebuild_catalog, rebuild_records
@@ -71,7 +73,7 @@ def repair_directory(path: Path, progress: Progress | None = None) -> list[Repai
                 "collection.",
             )
             for info in infos.values()
-            if info.dimension is not None and not (path / COLLECTIONS / str(info.id) / RECORDS).exists()
+            if info.dimension is not None and forks.find_files(path / COLLECTIONS / str(info.id)) is None
         ]
 
 
