@@ -32,7 +32,6 @@ from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.copies import RECORDS, copy_database
 from chromadb._storage.local.database import SqliteDatabase
-from chromadb._storage.local.durable import sync
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.sealed import FileEntry
 from chromadb._storage.local.turns import is_abandoned, turn
@@ -135,12 +134,12 @@ def write_backup(
             manifest = Manifest(FORMAT, version, now.isoformat(timespec="milliseconds"), where, entries, files)
             (unfinished / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
             for name in (CATALOG, MANIFEST, COLLECTIONS, "."):
-                sync(unfinished / name)
+                sealed.sync(unfinished / name)
         with explained(str(target)):
             if target.is_dir():
                 target.rmdir()
             os.rename(unfinished, target)
-            sync(target.parent)
+            sealed.sync(target.parent)
     if dated and keep is not None:
         for old in dated_backups(target.parent)[:-keep]:
             remove_directory(old)

@@ -18,7 +18,6 @@ import apsw
 
 from chromadb._storage.local import sealed
 from chromadb._storage.local.database import SqliteDatabase
-from chromadb._storage.local.durable import sync
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.records import State, read_state
 from chromadb._storage.local.sealed import FileEntry
@@ -53,13 +52,13 @@ def copy_collection(database: SqliteDatabase, source: Path | None, target: Path,
     with explained(str(target / RECORDS)):
         _copy_records(database, target / RECORDS)
         former, state = renew_lineage(target / RECORDS)
-        sync(target / RECORDS)
+        sealed.sync(target / RECORDS)
     if source is not None:
         with explained(str(target)):
             copy_derived(source, target, former, state, beside)
     with explained(str(target)):
         for folder, _, _ in os.walk(target):
-            sync(Path(folder))
+            sealed.sync(Path(folder))
     return state
 
 
@@ -171,7 +170,7 @@ class _Sharing:
                 ):
                     return
         copy_file(source, target)
-        sync(target)
+        sealed.sync(target)
 
 
 def _link(source: Path, target: Path) -> bool:

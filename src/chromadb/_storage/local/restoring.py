@@ -14,6 +14,7 @@ from pathlib import Path
 import apsw
 
 from chromadb._model.entities import Backup
+from chromadb._storage.local import sealed
 from chromadb._storage.local.backups import (
     CATALOG,
     COLLECTIONS,
@@ -26,7 +27,6 @@ from chromadb._storage.local.backups import (
 )
 from chromadb._storage.local.copies import RECORDS, copy_derived, copy_file, renew_lineage
 from chromadb._storage.local.directory import LocalBackend
-from chromadb._storage.local.durable import sync
 from chromadb._storage.local.failures import explained
 from chromadb.errors import InvalidArgumentError, StorageCorruptError, StorageLockedError, UniqueConstraintError
 
@@ -77,8 +77,8 @@ def restore_backup(backup: Path, target: Path, *, replace: bool = False, progres
             for path, _, files in os.walk(unfinished):
                 for file in files:
                     if file in (CATALOG, RECORDS):
-                        sync(Path(path, file))
-                sync(Path(path))
+                        sealed.sync(Path(path, file))
+                sealed.sync(Path(path))
         with explained(str(target)):
             _put_in_place(unfinished, place)
     return describe(target, manifest)
@@ -197,7 +197,7 @@ def _put_in_place(unfinished: Path, place: Path) -> None:
         # The catalog last: without it a directory of collections is refused, not taken for an empty one.
         for name in (COLLECTIONS, CATALOG):
             os.rename(unfinished / name, place / name)
-            sync(place)
+            sealed.sync(place)
         return
     aside = None
     if place.exists():
@@ -213,4 +213,4 @@ def _put_in_place(unfinished: Path, place: Path) -> None:
         if aside is not None:
             os.rename(aside, place)
         raise
-    sync(place.parent)
+    sealed.sync(place.parent)
