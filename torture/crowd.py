@@ -19,7 +19,7 @@ import chromadb
 from torture.faults import Faults
 from torture.journal import lines
 from torture.place import Place
-from torture.processes import Processes, sleep_until
+from torture.processes import Processes, die_with_parent, sleep_until
 from torture.report import Report
 from torture.worker import watch, work
 
@@ -64,6 +64,7 @@ class Server:
                 stdout=out,
                 stderr=out,
                 env={**os.environ, "CHROMA_BUSY_TIMEOUT_SECONDS": "30"},
+                preexec_fn=die_with_parent,
             )
 
     def kill_worker(self) -> int:
@@ -264,7 +265,7 @@ def alone(folder: Path, faults: Faults | None, processes: Processes, report: Rep
     times = 0
     while time.monotonic() < deadline and not processes.failures:
         pid = processes.start("alone", work, place, "alone", place.open)
-        time.sleep(random.uniform(0.0, 0.25))
+        time.sleep(random.uniform(0.0, random.choice([0.1, 0.3, 1.5])))
         processes.kill(pid)
         processes.reap(block=True)
         processes.run("the audit", place.audit)

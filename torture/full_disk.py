@@ -83,11 +83,13 @@ def _fill(root: Path, seconds: float) -> None:
             calls.perform(client, "f", line[3])  # type: ignore[arg-type]
             said = [["done", serial, time.monotonic()]]
         except StorageFullError as error:
-            said = [["failed", serial, time.monotonic(), repr(error)]]
-            said.append(["settled", serial, ledger.settle(calls.observe(client, "f"))])
+            said = [["failed", serial, time.monotonic(), repr(error), True]]
+        ledger.read(said)
+        if ledger.open is not None:
+            said += ledger.settle(calls.observe(client, "f"))
+            ledger.read(said[1:])
         for each in said:
             journal.write(*each)
-        ledger.read(said)
         return said[0][0] == "done"
 
     ballast = place.data / "ballast"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 State = dict[str, dict[str, int]]
@@ -52,66 +53,96 @@ def apply(state: State, call: Sequence[Any]) -> State:
     return after
 
 
+Call = tuple[int, Sequence[Any]]
+"""Its serial number, and what it is."""
+
+
 @dataclass
 class Ledger:
     """What one worker's journal says.
 
-    Lines are lists: ``["begin", serial, time, call]``, ``["done", serial, time]``, ``["failed", serial, time, error]``,
-    ``["settled", serial, happened]``.
+    Lines are lists: ``["begin", serial, time, call]``, ``["done", serial, time]``, ``["failed", serial, time, error,
+    final]``, ``["settled", serial, happened]``.
+
+    A call whose process died can be late: it lies whole in the log of a database, but those who have the database open
+    do not know of it, until one of them writes to the same place, or until all of them have died and the next one reads
+    the log. So it may be found later although it was not found at first, until the next write that is acknowledged. A
+    call that raised, and said that nothing was written, may not: it is final.
     """
 
     state: State = field(default_factory=dict)
     """After the last call that is settled."""
-    open: tuple[int, Sequence[Any]] | None = None
-    """The call of which nobody knows whether it happened: its serial number, and what it is."""
+    open: Call | None = None
+    """The call of which nobody knows yet whether it happened."""
+    late: dict[str, Call] = field(default_factory=dict)
+    """Calls that were not found, and may be yet, by the database that they write to."""
     serial: int = 0
     acknowledged: int = 0
     """How many calls returned."""
     failed: int = 0
     """How many calls raised."""
+    _final: bool = False
 
     def read(self, lines: Iterable[Sequence[Any]]) -> Ledger:
         """Take note of lines, in the order in which they were written."""
         for kind, serial, *rest in lines:
+            late = next((key for key, call in self.late.items() if call[0] == serial), None)
             if kind == "begin":
                 if self.open is not None:
                     raise ValueError(f"call {serial} was begun before call {self.open[0]} was settled")
-                self.open, self.serial = (serial, rest[1]), serial
-            elif self.open is not None and self.open[0] == serial:
-                if kind == "done":
-                    self.acknowledged += 1
-                    self._close(True)
-                elif kind == "settled":
-                    self._close(rest[0])
-                else:
-                    self.failed += 1
-            else:
+                self.open, self.serial, self._final = (serial, rest[1]), serial, False
+            elif kind == "settled" and late is not None:
+                self.state = apply(self.state, self.late.pop(late)[1])
+            elif self.open is None or self.open[0] != serial:
                 raise ValueError(f"call {serial} is {kind}, but it was not begun")
+            elif kind == "failed":
+                self.failed += 1
+                self._final = rest[2]
+            else:
+                self.acknowledged += kind == "done"
+                self._close(kind == "done" or rest[0])
         return self
 
-    def settle(self, found: State) -> bool:
-        """Compare what is there with what has to be; return whether the open call happened.
+    def settle(self, found: State) -> list[list[Any]]:
+        """Compare what is there with what has to be; return what is known now, as lines.
 
         Raises:
-            Loss: it is neither the state before nor the one after the open call.
+            Loss: it is no state that can be.
         """
-        before = self.state
-        if self.open is None:
-            if found != before:
-                raise Loss(describe(before, found))
-            return False
-        after = apply(before, self.open[1])
-        if found not in (before, after):
-            raise Loss(
-                f"{describe(before, found)}; the last call, {brief(self.open[1])}, is there by half or not the last"
-            )
-        return found == after
+        for count in range(len(self.late) + 1):
+            for keys in combinations(self.late, count):
+                came = self.state
+                for key in keys:
+                    came = apply(came, self.late[key][1])
+                lines = [["settled", self.late[key][0], True] for key in keys]
+                if self.open is None:
+                    if found == came:
+                        return lines
+                elif found == came:
+                    return [*lines, ["settled", self.open[0], False]]
+                elif database(self.open[1]) not in keys and found == apply(came, self.open[1]):
+                    return [*lines, ["settled", self.open[0], True]]
+        text = describe(self.state, found)
+        if self.open is not None:
+            text += f"; the last call, {brief(self.open[1])}, is there by half or not the last"
+        raise Loss(text)
 
     def _close(self, happened: bool) -> None:
         assert self.open is not None
+        call = self.open[1]
         if happened:
-            self.state = apply(self.state, self.open[1])
+            self.state = apply(self.state, call)
+            self.late.pop(database(call), None)
+            if call[0] == "drop":
+                self.late.pop(call[1], None)
+        elif not self._final:
+            self.late[database(call)] = self.open
         self.open = None
+
+
+def database(call: Sequence[Any]) -> str:
+    """Return which database a call writes to: the catalog, or that of a collection."""
+    return "the catalog" if call[0] in ("create", "drop") else str(call[1])
 
 
 class Loss(Exception):

@@ -66,8 +66,7 @@ class Place:
         calls.audit(client)
         for worker in self.workers():
             ledger = self.ledger(worker)
-            happened = ledger.settle(calls.observe(client, worker))
-            if ledger.open is not None:
-                journal = Journal(self.journal(worker))
-                journal.write("settled", ledger.open[0], happened)
-                journal.close()
+            journal = Journal(self.journal(worker))
+            for line in ledger.settle(calls.observe(client, worker)):
+                journal.write(*line)
+            journal.close()

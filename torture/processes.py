@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import importlib
 import os
@@ -121,6 +122,7 @@ class Processes:
     def _be_child(self, name: str, function: Callable[..., object], *arguments: Any) -> None:
         code = 0
         try:
+            die_with_parent()
             random.seed()
             with self._report.open("a", encoding="utf-8") as report:
                 faulthandler.enable(report, all_threads=True)
@@ -137,6 +139,12 @@ class Processes:
                     report.write(f"{os.getpid()} {text}\n")
         finally:
             os._exit(code)
+
+
+def die_with_parent() -> None:
+    """Let this process end when the one that started it does, where the system knows how."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def sleep_until(deadline: float, most: float = 0.05) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from chromadb._storage.local import collection, records
 
-OFTEN = 0.02
+OFTEN = 0.25
 """Of the calls so many are answered as if nothing were wrong."""
 
 

@@ -1,4 +1,4 @@
-"""One process's day: a fixed sequence of calls that uses every kind of write, and builds everything that is derived."""
+"""One process's day: a fixed sequence of calls, with every kind of write and everything that is derived."""
 
 from __future__ import annotations
 
@@ -38,11 +38,20 @@ DAY: list[list[Any]] = [
 ]
 """Calls without their numbers; what is no call of a worker changes no record."""
 
+WRITES: list[list[Any]] = [
+    ["create", "shared-0"],
+    ["upsert", "shared-0", IDS[:12]],
+    ["update", "shared-0", IDS[:4]],
+    ["delete", "shared-0", IDS[2:6]],
+]
+"""A day so short that each of its steps can be struck in a minute."""
+
 
 def live(
     place: Place,
     tell: Callable[[Sequence[Any]], None],
     *,
+    day: Sequence[Sequence[Any]] = DAY,
     faulty: Callable[[], object] | None = None,
     dies: bool = False,
 ) -> None:
@@ -51,6 +60,7 @@ def live(
     Args:
         place: where.
         tell: hears of every call before and after: lines of a ledger.
+        day: its calls.
         faulty: ends the faults that are the cause of an error; None: there are none.
         dies: whether it is killed as soon as it has seen what became of a call that failed.
 
@@ -76,17 +86,18 @@ def live(
             if faulty is None:
                 raise
             faulty()
-            note("failed", serial, time.monotonic(), repr(error))
-            happened = ledger.settle(calls.observe(client, WORKER))
-            note("settled", serial, happened)
+            note("failed", serial, time.monotonic(), repr(error), True)
+            before = ledger.state
+            for line in ledger.settle(calls.observe(client, WORKER)):
+                note(*line)
             if dies:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return happened
+            return ledger.state != before
         note("done", serial, time.monotonic())
         return True
 
     client = _bravely(place.open, faulty)
-    for kind, *arguments in DAY:
+    for kind, *arguments in day:
         if kind in ("build", "vacuum"):
             _bravely(client.vacuum if kind == "vacuum" else lambda: _build(client), faulty)
         elif not succeeds(kind, *arguments) and not succeeds(kind, *arguments):

@@ -7,9 +7,9 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torture import calls, scenario
 from torture.faults import ERRORS, FAIL, KILL, TEAR, Faults
@@ -21,56 +21,74 @@ from torture.processes import Processes
 from torture.report import Report
 from torture.small import build_early
 
-ACTS = [("kill", KILL, 0, 1), ("tear", TEAR, 0, 1), *((name, FAIL, code, 1) for name, code in ERRORS.items())]
-ACTS += [(f"{name} until the call has failed", FAIL, code, -1) for name, code in ERRORS.items()]
-READING = [
-    ("EIO at reading", FAIL, ERRORS["EIO"], 1),
-    ("EIO at reading until the call has failed", FAIL, ERRORS["EIO"], -1),
+Day = Sequence[Sequence[Any]]
+
+
+class Act(NamedTuple):
+    """What happens at a step."""
+
+    name: str
+    what: int
+    error: int = 0
+    count: int = 1
+    """At how many calls; -1: at all, until the operation has failed."""
+    reads: bool = False
+    """Whether it strikes what reads, instead of what writes."""
+
+
+ACTS = [
+    Act("kill", KILL),
+    Act("tear", TEAR),
+    *(Act(name, FAIL, error) for name, error in ERRORS.items()),
+    *(Act(f"{name} until the call has failed", FAIL, error, -1) for name, error in ERRORS.items()),
+    Act("EIO at reading", FAIL, ERRORS["EIO"], reads=True),
+    Act("EIO at reading until the call has failed", FAIL, ERRORS["EIO"], -1, reads=True),
 ]
-"""What strikes: its name, what it is, the error, at how many calls."""
 
 
 def every_step(folder: Path, faults: Faults, processes: Processes, report: Report, deadline: float) -> None:
-    """Live the day once for every step and every kind of blow, as far as the time allows, in random order."""
-    steps = {}
-    for reads in (False, True):
-        place, counted = Place(folder / f"counted-{reads}", shared=False), folder / "calls"
-        processes.run("the day without a fault", _count, place, faults, reads, counted)
-        steps[reads] = int(counted.read_text())
-    todo = [
-        (step, act, beside)
-        for reads, acts in ((False, ACTS), (True, READING))
-        for step in range(steps[reads])
-        for act in acts
-        for beside in (False, True)
-    ]
-    random.shuffle(todo)
-    done = 0
-    for number, (step, act, beside) in enumerate(todo):
-        if time.monotonic() > deadline or processes.failures:
-            break
-        _one_step(Place(folder / f"step-{number}", shared=False), faults, processes, report, (step, *act), beside)
-        done += 1
-    kinds = (
-        f"{steps[False]} writes and {steps[True]} reads, {len(ACTS)} and {len(READING)} kinds, alone and beside another"
-    )
-    report.tell(f"steps of a traced process: {done} of {len(todo)} blows ({kinds})")
+    """Live a day once for every step and every kind of blow: first kills in a short one, then everything in a long one.
+
+    Within each of them in random order, as far as the time allows.
+    """
+    for name, day, acts in (("a short day", scenario.WRITES, ACTS[:2]), ("a whole day", scenario.DAY, ACTS)):
+        steps = {}
+        for reads in (False, True):
+            place, counted = Place(folder / f"{name}-{reads}", shared=False), folder / "calls"
+            processes.run(f"{name} without a fault", _count, place, faults, day, reads, counted)
+            steps[reads] = int(counted.read_text())
+        todo = [(step, act, beside) for act in acts for step in range(steps[act.reads]) for beside in (False, True)]
+        random.shuffle(todo)
+        done = 0
+        for step, act, beside in todo:
+            if time.monotonic() > deadline or processes.failures:
+                break
+            place = Place(folder / f"step-{step}-{act.name}-{beside}", shared=False)
+            _one_step(place, faults, processes, report, day, act, step, beside)
+            done += 1
+        kinds = f"{steps[False]} writes and {steps[True]} reads, {len(acts)} kinds, alone and beside another"
+        report.tell(f"steps of {name}: {done} of {len(todo)} blows ({kinds})")
 
 
 def _one_step(
-    place: Place, faults: Faults, processes: Processes, report: Report, blow: tuple[Any, ...], beside: bool
+    place: Place,
+    faults: Faults,
+    processes: Processes,
+    report: Report,
+    day: Day,
+    act: Act,
+    step: int,
+    beside: bool,
 ) -> None:
-    step, name, act, code, count = blow
-    kills = act != FAIL
+    kills = act.what != FAIL
     # What was seen after an error has to be there as well if the process dies next.
     dies = not kills and random.random() < 0.5
-    label = f"{name} at step {step}{', then death' if dies else ''}{' beside another process' if beside else ''}"
+    label = f"{act.name} at step {step}{', then death' if dies else ''}{' beside another process' if beside else ''}"
     ready, go = os.pipe(), os.pipe()
     if beside:
         processes.start(f"the other process, {label}", _stand_by, place, ready[1], go[0])
         os.read(ready[0], 1)
-    blow_alone = (step, act, code, count)
-    died = processes.run(label, _struck, place, faults, blow_alone, "reading" in name, dies, dies=kills or dies)
+    died = processes.run(label, _struck, place, faults, day, act, step, dies, dies=kills or dies)
     report.kills += died < 0
     report.faults += not kills
     if beside:
@@ -84,22 +102,22 @@ def _one_step(
         shutil.rmtree(place.root)
 
 
-def _count(place: Place, faults: Faults, reads: bool, result: Path) -> None:
+def _count(place: Place, faults: Faults, day: Day, reads: bool, result: Path) -> None:
     faults.watch(place.data)
     if reads:
         faults.strike_reads()
-    scenario.live(place, lambda line: None)
+    scenario.live(place, lambda line: None, day=day)
     result.write_text(str(faults.calls))
 
 
-def _struck(place: Place, faults: Faults, blow: tuple[int, int, int, int], reads: bool, dies: bool) -> None:
+def _struck(place: Place, faults: Faults, day: Day, act: Act, step: int, dies: bool) -> None:
     journal = Journal(place.journal(scenario.WORKER))
     faults.watch(place.data)
-    if reads:
+    if act.reads:
         faults.strike_reads()
-    faults.arm(*blow)
-    disarm = faults.disarm if blow[1] == FAIL else None
-    scenario.live(place, lambda line: journal.write(*line), faulty=disarm, dies=dies)
+    faults.arm(step, act.what, act.error, act.count)
+    disarm = faults.disarm if act.what == FAIL else None
+    scenario.live(place, lambda line: journal.write(*line), day=day, faulty=disarm, dies=dies)
 
 
 def _stand_by(place: Place, ready: int, go: int) -> None:

@@ -75,7 +75,9 @@ def work(
         except ChromaError as error:
             if not remote and not (struck and isinstance(error, StorageError)):
                 raise
-            line = ["failed", serial, time.monotonic(), f"{type(error).__name__}: {error}"[:300]]
+            # What a server was at when the connection broke may come yet.
+            final = isinstance(error, StorageError)
+            line = ["failed", serial, time.monotonic(), f"{type(error).__name__}: {error}"[:300], final]
         finally:
             if faults is not None:
                 faults.disarm()
@@ -140,14 +142,13 @@ def _settle(client: Any, worker: str, journal: Journal, ledger: Any, remote: boo
             time.sleep(0.1)
             late = time.monotonic() + LATE
             continue
-        happened = ledger.settle(found)
-        if happened or time.monotonic() > late:
+        settled = ledger.settle(found)
+        if time.monotonic() > late or any(happened for _, serial, happened in settled if serial == ledger.serial):
             break
         time.sleep(0.05)
-    if ledger.open is not None:
-        line = ["settled", ledger.open[0], happened]
+    for line in settled:
         journal.write(*line)
-        ledger.read([line])
+    ledger.read(settled)
 
 
 def _look_after(client: Any, rng: random.Random) -> None:

@@ -45,7 +45,7 @@ def test_what_was_acknowledged_has_to_be_there() -> None:
         [begin(1, "add", "docs", ["a", "b"], 1), done(1), begin(2, "delete", "docs", ["a"]), done(2)]
     )
     assert ledger.acknowledged == 2
-    assert not ledger.settle({"docs": {"b": 1}})
+    assert ledger.settle({"docs": {"b": 1}}) == []
     for lost in ({"docs": {}}, {"docs": {"a": 1, "b": 1}}, {"docs": {"b": 0}}, {"docs": {"b": 1, "c": 1}}, {}):
         with pytest.raises(Loss):
             ledger.settle(lost)
@@ -54,15 +54,15 @@ def test_what_was_acknowledged_has_to_be_there() -> None:
 def test_what_was_not_answered_is_there_as_a_whole_or_not_at_all() -> None:
     lines = [begin(1, "upsert", "docs", ["a", "b"], 1), done(1), begin(2, "upsert", "docs", ["b", "c"], 2)]
     ledger = Ledger(EMPTY).read(lines)
-    assert ledger.settle({"docs": {"a": 1, "b": 2, "c": 2}})
-    assert not ledger.settle({"docs": {"a": 1, "b": 1}})
+    assert ledger.settle({"docs": {"a": 1, "b": 2, "c": 2}}) == [["settled", 2, True]]
+    assert ledger.settle({"docs": {"a": 1, "b": 1}}) == [["settled", 2, False]]
     for half in ({"a": 1, "b": 2}, {"a": 1, "b": 1, "c": 2}, {"b": 2, "c": 2}):
         with pytest.raises(Loss, match="by half"):
             ledger.settle({"docs": half})
 
 
-def test_what_was_once_there_stays_there_and_what_was_not_does_not_come_back() -> None:
-    lines = [begin(1, "upsert", "docs", ["a"], 1), ["failed", 1, 0.0, "disk"], ["settled", 1, True]]
+def test_what_was_once_there_stays_there_and_what_failed_does_not_come_back() -> None:
+    lines = [begin(1, "upsert", "docs", ["a"], 1), ["failed", 1, 0.0, "disk", True], ["settled", 1, True]]
     with pytest.raises(Loss):
         Ledger(EMPTY).read(lines).settle(EMPTY)
     lines[-1] = ["settled", 1, False]
@@ -70,6 +70,33 @@ def test_what_was_once_there_stays_there_and_what_was_not_does_not_come_back() -
     assert (ledger.failed, ledger.acknowledged) == (1, 0)
     with pytest.raises(Loss):
         ledger.settle({"docs": {"a": 1}})
+
+
+def test_a_call_whose_process_died_may_be_late_until_the_next_write() -> None:
+    there = {"docs": {"a": 1}}
+    died = [begin(1, "upsert", "docs", ["a"], 1), ["settled", 1, False]]
+    late = Ledger(EMPTY).read(died)
+    assert late.settle(EMPTY) == []
+    assert late.settle(there) == [["settled", 1, True]]
+    assert late.read([["settled", 1, True]]).state == there
+    with pytest.raises(Loss):
+        late.settle(EMPTY)
+    for call in (["delete", "docs", ["b"]], ["drop", "docs"]):
+        after = Ledger(EMPTY).read([*died, begin(2, *call), done(2)])
+        with pytest.raises(Loss):
+            after.settle(there)
+    elsewhere = Ledger({**EMPTY, "more": {}}).read([*died, begin(2, "add", "more", ["x"], 2), done(2)])
+    assert elsewhere.settle({"docs": {"a": 1}, "more": {"x": 2}}) == [["settled", 1, True]]
+
+
+def test_of_two_calls_that_nobody_answered_the_second_takes_the_place_of_the_first() -> None:
+    ledger = Ledger(EMPTY).read(
+        [begin(1, "add", "docs", ["a"], 1), ["settled", 1, False], begin(2, "add", "docs", ["b"], 2)]
+    )
+    assert ledger.settle({"docs": {"a": 1}}) == [["settled", 1, True], ["settled", 2, False]]
+    assert ledger.settle({"docs": {"b": 2}}) == [["settled", 2, True]]
+    with pytest.raises(Loss):
+        ledger.settle({"docs": {"a": 1, "b": 2}})
 
 
 def test_a_journal_that_makes_no_sense_is_refused() -> None:

@@ -48,7 +48,7 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_store_is_noticed(tmp_path: Path, sabotage: str, stage: str, expected: str) -> None:
-    code, said, _ = torture(tmp_path, 30, "--stages", stage, "--sabotage", sabotage)
+    code, said, _ = torture(tmp_path, 60, "--stages", stage, "--sabotage", sabotage)
     assert code == 1, said
     assert expected in said
 
