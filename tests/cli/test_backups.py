@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -132,4 +133,11 @@ def test_a_server_writes_to_no_directory_that_a_client_names(serve: Any) -> None
     refused = pytest.raises(UnsupportedError, match="Run chroma utils backup where the server has its data")
     with chromadb.HttpClient(host="127.0.0.1", port=server.port) as client, refused:
         client.backup("backup")
+
+    async def ask() -> None:
+        async with await chromadb.AsyncHttpClient(host="127.0.0.1", port=server.port) as client:
+            with refused:
+                await client.backup("backup")
+
+    asyncio.run(ask())
     assert not os.path.exists("backup")

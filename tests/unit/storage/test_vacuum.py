@@ -114,6 +114,27 @@ def test_nothing_of_what_was_deleted_is_left_in_any_file(
     assert traces(directory, secrets(500)) == set()
 
 
+@pytest.mark.usefixtures("_small_indexes")
+def test_nothing_is_left_in_forks_that_shared_files(open_backend: Any, create: Any, directory: Path) -> None:
+    backend = open_backend()
+    address = create(backend)
+    doomed = secrets(100)
+    with backend.open(address) as store:
+        store.write("add", doomed)
+        build(store)
+    fork = backend.fork_collection(address, "fork").address
+    with backend.open(address) as store:
+        store.delete(EVERYTHING)
+    backend.vacuum(None)
+    with backend.open(fork) as store:
+        # It is another collection, which still has them.
+        assert store.count() == 100
+        store.delete(EVERYTHING)
+    backend.vacuum(None)
+    assert traces(directory, doomed) == set()
+    assert backend.check() == []
+
+
 def test_the_space_of_what_was_deleted_is_given_back(open_backend: Any, create: Any, directory: Path) -> None:
     backend = open_backend()
     address = create(backend)
