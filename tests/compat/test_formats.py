@@ -169,6 +169,7 @@ from chromadb._storage.local.database import _migrations
 import chromadb._storage.local.check
 source, target = Path(sys.argv[1]), Path(sys.argv[2])
 _migrations("catalog"), _migrations("records")
+files = ("local/database.py", "local/former.py", "local/durable.py")
 
 def use(directory):
     backend = LocalBackend(directory)
@@ -182,7 +183,7 @@ def killed_at(number, directory):
     count = 0
     def step(frame, event, what):
         nonlocal count
-        if event == "c_call" and frame.f_code.co_filename.endswith(("local/database.py", "local/former.py", "local/durable.py")):
+        if event == "c_call" and frame.f_code.co_filename.endswith(files):
             count += 1
             if count == number:
                 os._exit(9)

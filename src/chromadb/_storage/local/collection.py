@@ -242,7 +242,7 @@ class LocalCollection(ForkAware):
 
     def describe(self, info: CollectionInfo) -> None:
         """Keep a copy of what the catalog says of the collection with its records."""
-        if self._folder is None or self._described == replace(info, dimension=None):
+        if self._folder is None or self.database.read_only or self._described == replace(info, dimension=None):
             return
         self._described = replace(info, dimension=None)
         keep_description(self._folder, info)

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import apsw
 
 from chromadb._storage.local.connections import ConnectionPool
-from chromadb._storage.local.failures import explained
+from chromadb._storage.local.failures import damaged, explained
 from chromadb._storage.local.forking import ForkAware
 from chromadb._storage.local.former import KEPT, keep_former, remove_former
 from chromadb._storage.local.reading import UnlockedConnection, connect
@@ -391,6 +391,8 @@ class SqliteDatabase(ForkAware):
             raise StorageFormatError(
                 f"{self.name} is a SQLite database of another program. Choose an empty directory. Nothing was changed."
             )
+        if version < 0 or (tables and not version):
+            raise damaged(self.name, f"its header says that its format is {version}")
         known = len(_migrations(self._schema))
         if version > known:
             raise StorageFormatError(

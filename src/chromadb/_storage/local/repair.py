@@ -16,6 +16,7 @@ from pathlib import Path
 from uuid import UUID
 
 from chromadb._model.entities import CollectionInfo, Finding, Repaired
+from chromadb._storage.local import forks
 from chromadb._storage.local.alone import alone_with
 from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.check import check_sqlite, check_store
@@ -71,7 +72,7 @@ def repair_directory(path: Path, progress: Progress | None = None) -> list[Repai
                 "collection.",
             )
             for info in infos.values()
-            if info.dimension is not None and not (path / COLLECTIONS / str(info.id) / RECORDS).exists()
+            if info.dimension is not None and forks.find_files(path / COLLECTIONS / str(info.id)) is None
         ]
 
 

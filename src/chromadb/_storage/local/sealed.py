@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import msgspec
 import xxhash
 
-from chromadb._storage.local.durable import sync
+from chromadb._storage.local.durable import sync as sync
 from chromadb._storage.local.failures import explained
 
 MANIFEST = "manifest"
