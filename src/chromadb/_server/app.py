@@ -167,7 +167,7 @@ class Application:
             return codec.decode_request(found.route, parameters, body, dialect)
 
         def answer(operation: Operation[Any]) -> Response:
-            result = engine.run(operation)
+            result = request.identity if kind is op.GetUserIdentity and request.identity else engine.run(operation)
             status = 503 if kind is op.CheckHealth and not result else found.route.status
             return Response(status, codec.encode_result(operation, result, dialect))
 

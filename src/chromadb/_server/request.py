@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from chromadb._model.entities import UserIdentity
 from chromadb._server.refusals import Disconnected, Refusal
 from chromadb._wire.dialects import Dialect, client_dialect
 from chromadb.errors import RequestTooLargeError
@@ -32,6 +33,8 @@ class Request:
         self.id = self._id()
         self.received = 0
         """Bytes of the body."""
+        self.identity: UserIdentity | None = None
+        """Who asks, from before the body is read; None where nobody has to prove it."""
 
     def _path(self) -> str:
         raw = self._scope.get("raw_path")
