@@ -28,7 +28,9 @@ class Request:
         self.method: str = scope["method"]
         self._scope = scope
         self._receive = receive
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.all_headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self.headers: dict[bytes, bytes] = dict(self.all_headers)
+        """Of those given twice the last."""
         self.path = self._path()
         self.id = self._id()
         self.received = 0
