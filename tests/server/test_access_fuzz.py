@@ -9,7 +9,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -223,9 +223,7 @@ def rolls(seconds: float) -> Iterator[int]:
         seed += 1
 
 
-def test_nobody_gets_in_without_credentials(
-    api: Api, world: dict[str, str], record_property: Callable[[str, object], None]
-) -> None:
+def test_nobody_gets_in_without_credentials(api: Api, world: dict[str, str]) -> None:
     before, count = state(api, world, foreign=False), 0
     from chromadb._server.refusals import Refusal
     from chromadb._server.router import match
@@ -243,12 +241,10 @@ def test_nobody_gets_in_without_credentials(
             assert route.operation in OPEN, f"seed {seed} gets in: {method} {target}"
         assert answer.status in (200, 400, 403, 404, 405), f"seed {seed}: {answer}"
     assert state(api, world, foreign=False) == before
-    record_property("requests", count)
+    print(f"{count} requests")
 
 
-def test_nobody_gets_out_of_their_tenant_and_database(
-    api: Api, world: dict[str, str], record_property: Callable[[str, object], None]
-) -> None:
+def test_nobody_gets_out_of_their_tenant_and_database(api: Api, world: dict[str, str]) -> None:
     before, count = state(api, world, foreign=True), 0
     for seed in rolls(SECONDS / 2):
         if seed % 50 == 0:
@@ -261,4 +257,4 @@ def test_nobody_gets_out_of_their_tenant_and_database(
         assert SECRET.encode() not in answer.content or b"what-they-wrote" in json.dumps(str(body)).encode(), seed
         assert answer.status < 500 or answer.status == 501, f"seed {seed}: {method} {target} {answer}"
     assert state(api, world, foreign=True) == before
-    record_property("requests", count)
+    print(f"{count} requests")
