@@ -233,6 +233,29 @@ def test_too_many_attempts_at_once_are_refused(tokens: Any) -> None:
     assert (refused.json["error"], refused.headers["retry-after"]) == ("RateLimitError", "2")
 
 
+def test_many_requests_of_a_client_that_begins_are_one_attempt(
+    passwords: Any, own: Any, monkeypatch: pytest.MonkeyPatch, no_pause: list[float]
+) -> None:
+    checked = []
+    check = bcrypt.checkpw
+    monkeypatch.setattr("bcrypt.checkpw", lambda *given: checked.append(given) or check(*given))
+
+    def statuses(api: Any, headers: dict[str, str]) -> set[int]:
+        async def all_of_them() -> list[Any]:
+            return list(await asyncio.gather(*[api._drive("GET", IDENTITY, [], headers, {}) for _ in range(60)]))
+
+        return {answer.status for answer in api._loop.run_until_complete(all_of_them())}
+
+    assert statuses(passwords, basic("rob", "rob")) == {200}
+    assert len(checked) == 1
+    assert statuses(passwords, basic("rob", "wrong")) == {403}
+    assert len(checked) == 2
+    assert statuses(own, {"x-user": "bob"}) == {200}
+    assert statuses(own, {"x-user": "error"}) == {500}
+    assert no_pause == []
+    assert passwords.application._access._pending == own.application._access._pending == {}
+
+
 def test_to_send_no_credentials_is_no_attempt(tokens: Any, no_pause: list[float]) -> None:
     for _ in range(30):
         assert tokens.send("GET", IDENTITY, headers={}).status == 403
