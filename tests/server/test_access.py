@@ -242,7 +242,8 @@ def test_many_requests_of_a_client_that_begins_are_one_attempt(
 
     def statuses(api: Any, headers: dict[str, str]) -> set[int]:
         async def all_of_them() -> list[Any]:
-            return list(await asyncio.gather(*[api._drive("GET", IDENTITY, [], headers, {}) for _ in range(60)]))
+            whole = {"type": "http.request", "body": b""}
+            return list(await asyncio.gather(*[api._drive("GET", IDENTITY, [whole], headers, {}) for _ in range(60)]))
 
         return {answer.status for answer in api._loop.run_until_complete(all_of_them())}
 
