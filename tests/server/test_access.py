@@ -398,3 +398,30 @@ def test_answers_are_not_kept_by_browsers_and_not_taken_for_something_else(token
     page = tokens.send("GET", "/docs", headers={}).headers
     assert page["x-content-type-options"] == "nosniff"
     assert "frame-ancestors 'none'" in page["content-security-policy"]
+
+
+def test_users_with_passwords_have_roles_too(make_api: Callable[..., Any]) -> None:
+    users = {name: bcrypt.hashpw(name.encode(), bcrypt.gensalt(4)).decode() for name in ("admin", "rob", "eve")}
+    api = make_api(
+        chroma_server_authn_provider=BASIC,
+        chroma_server_authn_credentials="\n".join(f"{name}:{hashed}" for name, hashed in users.items()),
+        chroma_server_authz_provider="chromadb.auth.simple_rbac_authz.SimpleRBACAuthorizationProvider",
+        chroma_server_authz_config=json.dumps(
+            {
+                "roles_mapping": {
+                    "admin": {"actions": ["db:create_collection", "db:list_collections"]},
+                    "reader": {"actions": ["db:list_collections"]},
+                },
+                "users": [{"id": "admin", "role": "admin"}, {"id": "rob", "role": "reader"}],
+            }
+        ),
+    )
+    statuses = {
+        user: (
+            api.send("POST", COLLECTIONS, {"name": f"of-{user}"}, basic(user, user)).status,
+            api.send("GET", COLLECTIONS, headers=basic(user, user)).status,
+            api.send("GET", IDENTITY, headers=basic(user, user)).status,
+        )
+        for user in users
+    }
+    assert statuses == {"admin": (200, 200, 200), "rob": (403, 200, 200), "eve": (403, 403, 200)}
