@@ -41,7 +41,7 @@ KEYS = {
     "workers": Key(None, "how many processes serve the directory"),
     "allow_reset": Key("allow_reset", "whether `reset()` is allowed"),
     "read_only": Key("chroma_read_only", "whether the directory is only read"),
-    "cors_allow_origins": Key("chroma_server_cors_allow_origins", "origins whose pages may call the server"),
+    "cors_allow_origins": Key("chroma_cors_allow_origins", "origins whose pages may call the server"),
     "max_payload_size_bytes": Key("chroma_server_max_body_bytes", "the longest body of a request"),
     "open_telemetry": Key("chroma_otel_collection_endpoint", "`endpoint` and `service_name` of traces"),
 }
@@ -100,6 +100,8 @@ class Configuration:
         workers: int | None,
         allow_reset: bool,
         read_only: bool,
+        ssl_certfile: str | None = None,
+        ssl_keyfile: str | None = None,
     ) -> Configuration:
         """Return what options say, above the settings of the environment."""
         given: dict[str, Any] = {"is_persistent": True}
@@ -109,6 +111,10 @@ class Configuration:
             given["allow_reset"] = True
         if read_only:
             given["chroma_read_only"] = True
+        if ssl_certfile is not None:
+            given["chroma_server_ssl_certfile"] = ssl_certfile
+        if ssl_keyfile is not None:
+            given["chroma_server_ssl_keyfile"] = ssl_keyfile
         if host is not None and not is_bare(host):
             raise click.UsageError(f"{_no_bare_host('--host', host)} The port is an option of its own, --port.")
         settings = Settings(**given)

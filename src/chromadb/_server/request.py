@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from chromadb._model.entities import UserIdentity
 from chromadb._server.refusals import Disconnected, Refusal
 from chromadb._wire.dialects import Dialect, client_dialect
 from chromadb.errors import RequestTooLargeError
@@ -27,11 +28,15 @@ class Request:
         self.method: str = scope["method"]
         self._scope = scope
         self._receive = receive
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.all_headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self.headers: dict[bytes, bytes] = dict(self.all_headers)
+        """Of those given twice the last."""
         self.path = self._path()
         self.id = self._id()
         self.received = 0
         """Bytes of the body."""
+        self.identity: UserIdentity | None = None
+        """Who asks, from before the body is read; None where nobody has to prove it."""
 
     def _path(self) -> str:
         raw = self._scope.get("raw_path")
