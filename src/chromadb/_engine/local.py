@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from chromadb._engine.engine import MAX_BATCH_SIZE, Engine
+from chromadb._model.operations import Runner
 from chromadb._settings import Settings
 from chromadb._storage.local.directory import LocalBackend
 
+if TYPE_CHECKING:
+    from chromadb._observability.observer import Observer
 
-def open_engine(path: str | None, settings: Settings, *, max_batch_size: int = MAX_BATCH_SIZE) -> Engine:
+
+def open_engine(
+    path: str | None, settings: Settings, observer: Observer | None = None, *, max_batch_size: int = MAX_BATCH_SIZE
+) -> Runner:
     """Open the directory `path`, or for None a place in memory.
+
+    Args:
+        path: the directory.
+        settings: of the storage.
+        observer: records every operation; None for nobody.
+        max_batch_size: how many records callers are told to write at once.
 
     Raises:
         ChromaError: it cannot be opened; the message says why.
@@ -20,4 +34,5 @@ def open_engine(path: str | None, settings: Settings, *, max_batch_size: int = M
         memory_limit=settings.chroma_memory_limit_bytes,
         max_open_collections=settings.chroma_max_open_collections,
     )
-    return Engine(backend, allow_reset=settings.allow_reset, max_batch_size=max_batch_size)
+    engine = Engine(backend, allow_reset=settings.allow_reset, max_batch_size=max_batch_size)
+    return engine if observer is None else observer.engine(engine, backend.usage, backend.size)

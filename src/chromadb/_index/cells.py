@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from chromadb._index.distance import Matrix
 from chromadb._index.faiss import Candidates, candidates_of, faiss_here, scaled
+from chromadb._tracing import ALL, spanned
 from chromadb.errors import StorageCorruptError
 
 ENOUGH, SHARE = 20_000, 0.8
@@ -116,6 +117,7 @@ class Cells:
             raise StorageCorruptError(f"{path} does not hold cells but {type(index).__name__}.")
         return cls(index, space, mapped=True)
 
+    @spanned("index.cells", ALL)
     def nearest(self, query: Matrix, count: int, bitmap: NDArray[np.uint8], in_cell: NDArray[np.int64]) -> Candidates:
         """Return about the `count` nearest entries that are allowed, nearest first.
 

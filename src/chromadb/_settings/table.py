@@ -162,14 +162,36 @@ class SettingsTable:
         75.0, "server", "How long an idle connection is kept open; longer than clients keep theirs."
     )
 
-    chroma_otel_collection_endpoint: str | None = later(
-        "", "observability", "Where OpenTelemetry traces are sent; empty: nowhere."
+    chroma_otel_collection_endpoint: str | None = used(
+        "",
+        "observability",
+        "Where OpenTelemetry traces are sent: a host, or a URL like `http://collector:4317`; empty: nowhere.",
     )
-    chroma_otel_service_name: str | None = later("chromadb", "observability", "The service named in traces.")
-    chroma_otel_collection_headers: dict[str, str] = later(
-        {}, "observability", "Headers sent with traces, for keys for instance."
+    chroma_otel_service_name: str | None = used("chromadb", "observability", "The service named in traces.")
+    chroma_otel_collection_headers: dict[str, str] = used(
+        {}, "observability", "Headers sent with traces and metrics, for keys for instance."
     )
-    chroma_otel_granularity: str | None = later(None, "observability", "How detailed traces are.")
+    chroma_otel_granularity: Literal["none", "operation", "operation_and_segment", "all"] | None = used(
+        None,
+        "observability",
+        "How detailed traces are: none of them, operations, these with their parts in storage and index, or "
+        "everything; none: `operation`, where there is an endpoint.",
+    )
+    chroma_otel_protocol: Literal["grpc", "http/protobuf"] | None = used(
+        None,
+        "observability",
+        "How traces and metrics are sent; none: `http/protobuf` to port 4318 or to a URL with a path, else `grpc`.",
+    )
+    chroma_otel_metrics: bool = used(False, "observability", "Send metrics to the endpoint too.")
+    chroma_prometheus_metrics: bool = used(
+        False, "observability", "Let Prometheus read the metrics of the server at `/metrics`."
+    )
+    chroma_log_format: Literal["text", "json"] = used(
+        "text",
+        "observability",
+        "How a server writes its log, the lines on requests aside, which are always JSON: `json` has the ids of "
+        "request and trace.",
+    )
     anonymized_telemetry: bool = accepted(True, "observability", "No usage data is ever sent, whatever it says.")
     chroma_product_telemetry_impl: str = accepted(
         "chromadb.telemetry.product.posthog.Posthog", "observability", "There is no product telemetry."

@@ -37,6 +37,7 @@ from chromadb._model.entities import (
     Finding,
     IndexingStatus,
     Tenant,
+    Usage,
     Vacuumed,
 )
 from chromadb._model.operations import Selection
@@ -177,6 +178,14 @@ class Backend(Protocol):
             timeout: seconds to wait, at each part, for others that use it; None: as at writing.
             progress: called before each part with its name, its number from 0 on, and how many there are.
         """
+        ...
+
+    def usage(self) -> Usage:
+        """Return what is open in this process, for those who watch; touches no file."""
+        ...
+
+    def size(self) -> int:
+        """Return the bytes that everything takes on the disk; 0 in memory."""
         ...
 
     def close(self) -> None:

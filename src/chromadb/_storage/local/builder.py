@@ -47,6 +47,11 @@ class Builder(ForkAware):
         self._due: WeakKeyDictionary[Buildable, tuple[float, float]] = WeakKeyDictionary()
         self._thread: threading.Thread | None = None
 
+    @property
+    def due(self) -> int:
+        """How many collections wait."""
+        return len(self._due)
+
     def schedule(self, collection: Buildable) -> None:
         """Build a collection soon; every further call puts it off, for a while."""
         now = time.monotonic()

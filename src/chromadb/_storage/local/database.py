@@ -22,6 +22,7 @@ from chromadb._storage.local.connections import ConnectionPool
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.forking import ForkAware
 from chromadb._storage.local.shared_lock import SharedLock
+from chromadb._tracing import span
 from chromadb.errors import StorageFormatError, StorageLockedError, StorageReplacedError
 
 APPLICATION_ID = 0x43484442
@@ -94,9 +95,11 @@ class SqliteDatabase(ForkAware):
         """Give a connection inside the only writing transaction; it is committed at the end, or rolled back."""
         with explained(self.name), self._writing(), self._pool.lend() as connection:
             try:
-                connection.execute("BEGIN IMMEDIATE")
+                with span("storage.lock"):
+                    connection.execute("BEGIN IMMEDIATE")
                 yield connection
-                connection.execute("COMMIT")
+                with span("storage.commit"):
+                    connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 from uuid import UUID
 
-from chromadb._model.entities import Address, CollectionInfo, Finding, Vacuumed
+from chromadb._model.entities import Address, CollectionInfo, Finding, Usage, Vacuumed
 from chromadb._storage.base import CollectionStore
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.catalog import Catalog
@@ -34,6 +34,7 @@ from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.leases import OpenCollections
 from chromadb._storage.local.vacuum import files_of, vacuum_database
+from chromadb._tracing import span, spanned
 from chromadb.errors import (
     InvalidArgumentError,
     InvalidCollectionException,
@@ -114,7 +115,8 @@ class LocalBackend(Catalog):
     def open(self, address: Address) -> Iterator[CollectionStore]:
         """Give the records of a collection, which stay usable until the context ends."""
         try:
-            info = self.get_collection_by_id(address.tenant, address.database, address.collection)
+            with span("storage.catalog"):
+                info = self.get_collection_by_id(address.tenant, address.database, address.collection)
         except InvalidCollectionException:
             if address.collection not in self.collection_ids():
                 # Another process deleted it.
@@ -213,6 +215,21 @@ class LocalBackend(Catalog):
             error = failure.message()
         return _vacuumed(f"{COLLECTIONS}/{info.id}", name, before, files_of(folder), error)
 
+    def usage(self) -> Usage:
+        """Return what is open in this process, for those who watch; touches no file."""
+        stores = self._open.stores()
+        return Usage(
+            len(stores),
+            sum(store.nbytes for store in stores),
+            sum(store.loose for store in stores),
+            sum(store.unbuilt for store in stores),
+            self._builder.due,
+        )
+
+    def size(self) -> int:
+        """Return the bytes that everything takes on the disk; 0 in memory."""
+        return 0 if self.path is None else sum(files_of(self.path).values())
+
     def close(self) -> None:
         """Release every file. Calling it again does nothing."""
         self._builder.stop()
@@ -244,6 +261,7 @@ class LocalBackend(Catalog):
         if self._open.retire(id):
             self._remove(id)
 
+    @spanned("storage.open")
     def _open_collection(self, info: CollectionInfo) -> LocalCollection:
         file = None
         if self.path is not None:
