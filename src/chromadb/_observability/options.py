@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 from chromadb import _tracing
 from chromadb._settings import Settings
 from chromadb.errors import InvalidArgumentError
+
+logger = logging.getLogger("chromadb.observability")
 
 LEVELS = {
     "none": 0,
@@ -57,6 +60,17 @@ class Options:
     """Whether metrics are sent to the endpoint."""
     prometheus: bool
     """Whether metrics are kept for Prometheus."""
+
+
+def check_observability(settings: Settings) -> None:
+    """Raise if a server could not do what the settings ask for, and log a line about what has no effect.
+
+    Raises:
+        InvalidArgumentError: as `read_options`.
+    """
+    read_options(settings, server=True)
+    if settings.chroma_otel_granularity not in (None, "none") and not settings.chroma_otel_collection_endpoint:
+        logger.warning("chroma_otel_granularity has no effect without chroma_otel_collection_endpoint")
 
 
 def read_options(settings: Settings, *, server: bool = False) -> Options | None:

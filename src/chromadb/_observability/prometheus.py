@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from math import isinf
@@ -23,7 +24,8 @@ from opentelemetry.sdk.metrics.export import Histogram, InMemoryMetricReader, Me
 
 from chromadb._observability.instruments import COUNTERS, GAUGES, HISTOGRAMS
 
-CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+STALE = 30.0
+"""Seconds after which a process that told nothing more has ended."""
 
 _UNITS = {"s": "_seconds", "By": "_bytes"}
 
@@ -43,6 +45,8 @@ class Scraped:
         reader: gives the metrics of this process.
         folder: that the processes of a server share; None for one that is alone.
     """
+
+    content_type = b"text/plain; version=0.0.4; charset=utf-8"
 
     def __init__(self, reader: InMemoryMetricReader, folder: str | None) -> None:
         self._reader = reader
@@ -79,10 +83,10 @@ class Scraped:
         for file in () if self._folder is None else self._folder.glob("*.json"):
             if file.stem == str(os.getpid()):
                 continue
-            if not _lives(int(file.stem)):
-                file.unlink(missing_ok=True)
-                continue
             with suppress(OSError, ValueError):
+                if time.time() - file.stat().st_mtime > STALE:
+                    file.unlink()
+                    continue
                 for name, (kind, about, lines) in json.loads(file.read_text()).items():
                     yield name, Family(kind, about, lines)
 
@@ -160,13 +164,3 @@ def _escaped(text: str) -> str:
 
 def _number(value: float) -> str:
     return "+Inf" if isinf(value) else repr(value)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -33,6 +33,12 @@ class Line(msgspec.Struct):
     error: str | None = None
 
 
+class TracedLine(Line):
+    """The same within a trace."""
+
+    trace_id: str | None = None
+
+
 class AccessLog:
     """Writes lines to a stream, which several processes may append to."""
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 from uuid import UUID
+
+from msgspec import structs
 
 from chromadb._model import operations as op
 from chromadb._model.operations import Operation
-from chromadb._server.access_log import AccessLog, Line, now
+from chromadb._observability import observe
+from chromadb._server.access_log import AccessLog, Line, TracedLine, now
+from chromadb._server.logs import request_id
+from chromadb._server.observed import METRICS, ObservedServer
 from chromadb._server.pages import PAGES
 from chromadb._server.pool import Pool
 from chromadb._server.quick import SLOW, QuickReads, clock
@@ -24,6 +30,9 @@ from chromadb._wire import codec
 from chromadb._wire.errors import Failure, encode_error
 from chromadb.errors import BatchSizeExceededError, ChromaError, InternalError
 
+if TYPE_CHECKING:
+    from chromadb._observability.prometheus import Scraped
+
 logger = logging.getLogger("chromadb.server")
 
 _AT_ONCE = (op.Heartbeat, op.GetVersion, op.GetMaxBatchSize, op.GetUserIdentity)
@@ -31,6 +40,9 @@ _AT_ONCE = (op.Heartbeat, op.GetVersion, op.GetMaxBatchSize, op.GetUserIdentity)
 
 _SMALL = 64 * 1024
 """The longest body that is decoded in the event loop."""
+
+FLUSH = 3.0
+"""Seconds that the end of a server waits for a collector that takes nothing."""
 
 _JSON = (b"content-type", codec.JSON.encode())
 _RETRY = (b"retry-after", b"1")
@@ -52,9 +64,10 @@ class Application:
     Args:
         settings: what the server is to be.
         log: where the access log is written; None for none, as under a server that has one of its own.
+        shared: a folder that the processes of the server share; None for one that is alone.
     """
 
-    def __init__(self, settings: Settings, log: TextIO | None = None) -> None:
+    def __init__(self, settings: Settings, log: TextIO | None = None, shared: str | None = None) -> None:
         self.settings = settings
         self._log = None if log is None else AccessLog(log)
         self._engine: op.Runner | None = None
@@ -64,6 +77,8 @@ class Application:
             settings.chroma_server_request_timeout_seconds,
         )
         self._quick = QuickReads()
+        self._shared = shared
+        self._observed: ObservedServer | None = None
         self._http = self._serve
         if settings.chroma_server_cors_allow_origins:
             from starlette.middleware.cors import CORSMiddleware
@@ -115,7 +130,10 @@ class Application:
 
         settings = self.settings
         path = os.path.realpath(settings.persist_directory) if settings.is_persistent else None
-        self._engine = open_engine(path, settings, max_batch_size=settings.chroma_server_max_batch_size)
+        observer = observe(settings, server=True)
+        self._engine = open_engine(path, settings, observer, max_batch_size=settings.chroma_server_max_batch_size)
+        if observer is not None:
+            self._observed = ObservedServer(observer, self._pool, self._shared)
 
     def close(self) -> None:
         """Close the engine. Calling it again does nothing."""
@@ -123,18 +141,33 @@ class Application:
         self._pool.close()
         if engine is not None:
             engine.close()
+        observed, self._observed = self._observed, None
+        if observed is not None:
+            observed.close(min(FLUSH, self.settings.chroma_server_grace_seconds))
         if self._log is not None:
             self._log.flush()
 
     # --- requests ---------------------------------------------------------------------------------
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = time.perf_counter()
         request = Request(scope, receive)
+        request_id.set(request.id)
+        if self._observed is None:
+            await self._answer(request, send)
+            return
+        with self._observed.request(request) as observed:
+            response, found = await self._answer(request, send)
+            observed.answered(_template(request, found), response.status, response.error, len(response.body))
+
+    async def _answer(self, request: Request, send: Send) -> tuple[Response, Match | None]:
+        started = time.perf_counter()
         found: Match | None = None
         try:
-            page = PAGES.get(request.path.rstrip("/")) if request.method in ("GET", "HEAD") else None
-            if page is not None:
+            path = request.path.rstrip("/") if request.method in ("GET", "HEAD") else ""
+            page = PAGES.get(path)
+            if path == METRICS and self._observed is not None and self._observed.scraped is not None:
+                response = await self._metrics(request, self._observed.scraped)
+            elif page is not None:
                 response = Response(200, page.content(), ((b"content-type", page.content_type),))
             else:
                 found = match(request.method, request.path)
@@ -153,7 +186,15 @@ class Application:
         if response.status != 499:
             await _send(send, request, response)
         if self._log is not None:
-            self._log.add(_line(request, response, found, started))
+            line = _line(request, response, found, started)
+            if self._observed is not None and (trace_id := self._observed.trace_id()):
+                line = TracedLine(**structs.asdict(line), trace_id=trace_id)
+            self._log.add(line)
+        return response, found
+
+    async def _metrics(self, request: Request, scraped: Scraped) -> Response:
+        """Answer Prometheus."""
+        return Response(200, await asyncio.to_thread(scraped.page), ((b"content-type", scraped.content_type),))
 
     async def _respond(self, request: Request, found: Match) -> Response:
         settings, engine = self.settings, self._engine
@@ -238,6 +279,15 @@ async def _send(send: Send, request: Request, response: Response) -> None:
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     body = b"" if request.method == "HEAD" else response.body
     await send({"type": "http.response.body", "body": body})
+
+
+def _template(request: Request, found: Match | None) -> str | None:
+    """Return what a path is in general, None if it is that of nothing."""
+    if found is None:
+        path = request.path.rstrip("/")
+        return path if path in PAGES or path == METRICS else None
+    template = found.route.template(1 if request.path.startswith("/api/v1") else 2)
+    return None if template is None else template.path
 
 
 def _line(request: Request, response: Response, found: Match | None, started: float) -> Line:

@@ -7,12 +7,14 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TextIO
 
 import uvicorn
 
 from chromadb._model.names import describe
+from chromadb._observability.options import check_observability
 from chromadb._server.app import Application
 from chromadb._server.logs import begin_logging
 from chromadb._server.protocol import HttpProtocol
@@ -49,7 +51,8 @@ def serve(settings: Settings, *, host: str, port: int, log_path: str | None = No
             f"Expected one worker for a database in memory, got {workers}: processes share a directory, not memory."
         )
     refuse_unprotected(settings)
-    log = begin_logging(log_path)
+    check_observability(settings)
+    log = begin_logging(log_path, settings)
     warn_of_settings_without_effect(settings)
     raise_file_limit(settings)
     # A directory is made only for a server that has its port.
@@ -65,10 +68,11 @@ def serve(settings: Settings, *, host: str, port: int, log_path: str | None = No
             if SPREADS:
                 sockets = reserve(sockets)
                 places = [(each.family, each.getsockname()) for each in sockets]
-            arguments = (settings, places, [] if places else sockets, log_path)
-            processes = Workers(_work, arguments, workers, settings.chroma_server_grace_seconds)
-            if not processes.run(lambda: _say(banner)):
-                raise InternalError("The workers end as soon as they begin. The log says why.")
+            with TemporaryDirectory(prefix="chroma-workers-") as shared:
+                arguments = (settings, places, [] if places else sockets, log_path, shared)
+                processes = Workers(_work, arguments, workers, settings.chroma_server_grace_seconds)
+                if not processes.run(lambda: _say(banner)):
+                    raise InternalError("The workers end as soon as they begin. The log says why.")
     finally:
         for each in sockets:
             each.close()
@@ -93,8 +97,14 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _run(settings: Settings, sockets: list[socket.socket], log: TextIO, listening: Callable[[], object]) -> None:
-    application = Application(settings, log)
+def _run(
+    settings: Settings,
+    sockets: list[socket.socket],
+    log: TextIO,
+    listening: Callable[[], object],
+    shared: str | None = None,
+) -> None:
+    application = Application(settings, log, shared)
     config = uvicorn.Config(
         application,
         http=HttpProtocol,
@@ -126,11 +136,12 @@ def _work(
     places: list[SocketAddress],
     sockets: list[socket.socket],
     log_path: str | None,
+    shared: str,
 ) -> None:
     """Be a worker: on sockets of its own at `places`, or on those that it shares."""
-    log = begin_logging(log_path)
+    log = begin_logging(log_path, settings)
     raise_file_limit(settings)
-    _run(settings, sockets or join(places), log, listening)
+    _run(settings, sockets or join(places), log, listening, shared)
 
 
 def _say(line: str) -> None:
@@ -139,9 +150,9 @@ def _say(line: str) -> None:
 
 def _check_directory(settings: Settings) -> None:
     if settings.is_persistent:
-        application = Application(settings)
-        application.open()
-        application.close()
+        from chromadb._engine.local import open_engine
+
+        open_engine(os.path.realpath(settings.persist_directory), settings).close()
 
 
 def raise_file_limit(settings: Settings) -> None:
