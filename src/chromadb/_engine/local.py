@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chromadb._engine.engine import MAX_BATCH_SIZE, Engine
+from chromadb._limits.chosen import limited
 from chromadb._model.operations import Runner
 from chromadb._settings import Settings
 from chromadb._storage.local.directory import LocalBackend
+from chromadb.errors import ChromaError
 
 if TYPE_CHECKING:
     from chromadb._observability.observer import Observer
@@ -35,4 +37,9 @@ def open_engine(
         max_open_collections=settings.chroma_max_open_collections,
     )
     engine = Engine(backend, allow_reset=settings.allow_reset, max_batch_size=max_batch_size)
-    return engine if observer is None else observer.engine(engine, backend.usage, backend.size)
+    try:
+        runner = limited(engine, settings, backend.tenant_usage)
+    except ChromaError:
+        engine.close()
+        raise
+    return runner if observer is None else observer.engine(runner, backend.usage, backend.size)

@@ -117,6 +117,21 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class TenantUsage:
+    """What a tenant stores, in all of its databases."""
+
+    collections: int = 0
+    records: int = 0
+    nbytes: int = 0
+    """Of files."""
+
+    def __add__(self, other: TenantUsage) -> TenantUsage:
+        return TenantUsage(
+            self.collections + other.collections, self.records + other.records, self.nbytes + other.nbytes
+        )
+
+
+@dataclass(frozen=True)
 class Vacuumed(_Entity):
     """What a vacuum did to the catalog, or to one collection."""
 

@@ -10,6 +10,7 @@ from chromadb._settings.fields import accepted, fields_of, later, used
 
 Port: TypeAlias = Annotated[int, Meta(ge=0, le=65535)]
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
+Rate: TypeAlias = Annotated[float, Meta(gt=0, le=1e6)]
 Size: TypeAlias = Annotated[int, Meta(ge=0)]
 # The upper bound, a day, catches milliseconds and infinity.
 Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=86400)]
@@ -162,6 +163,41 @@ class SettingsTable:
         75.0, "server", "How long an idle connection is kept open; longer than clients keep theirs."
     )
 
+    chroma_rate_limit_requests_per_second: Rate | None = used(
+        None,
+        "limits",
+        "Requests a second that a server takes from each user, or from each address where nobody proves who they are; "
+        "further ones are answered with 429 and `Retry-After`. None: any number.",
+    )
+    chroma_rate_limit_burst: Count | None = used(
+        None, "limits", "How many of them may come at once, after a pause; none: those of one second."
+    )
+    chroma_quota_collections_per_tenant: Size | None = used(
+        None, "limits", "Collections that a tenant may have; none: any number."
+    )
+    chroma_quota_records_per_tenant: Size | None = used(
+        None, "limits", "Records that a tenant may have in all of its collections; none: any number."
+    )
+    chroma_quota_bytes_per_tenant: Size | None = used(
+        None, "limits", "Bytes that the files of a tenant's collections may take, indexes included; none: any number."
+    )
+    chroma_async_rate_limit_enforcer_impl: str = used(
+        "chromadb.rate_limit.simple_rate_limit.SimpleAsyncRateLimitEnforcer",
+        "limits",
+        "The class that decides how often requests may come to a server, by its dotted path: an "
+        "`AsyncRateLimitEnforcer`.",
+    )
+    chroma_rate_limit_enforcer_impl: str = used(
+        "chromadb.rate_limit.simple_rate_limit.SimpleRateLimitEnforcer",
+        "limits",
+        "The class that decides how often operations may be executed, embedded or in a server: a `RateLimitEnforcer`.",
+    )
+    chroma_quota_enforcer_impl: str = used(
+        "chromadb.quota.simple_quota_enforcer.SimpleQuotaEnforcer",
+        "limits",
+        "The class that decides how much a tenant may store and ask for: a `QuotaEnforcer`.",
+    )
+
     chroma_otel_collection_endpoint: str | None = used(
         "",
         "observability",
@@ -226,21 +262,6 @@ class SettingsTable:
     chroma_executor_impl: str = accepted(
         "chromadb.execution.executor.local.LocalExecutor", "internals", "Parts are not chosen by class names."
     )
-    chroma_quota_enforcer_impl: str = accepted(
-        "chromadb.quota.simple_quota_enforcer.SimpleQuotaEnforcer",
-        "internals",
-        "There are no quotas.",
-    )
-    chroma_rate_limit_enforcer_impl: str = accepted(
-        "chromadb.rate_limit.simple_rate_limit.SimpleRateLimitEnforcer",
-        "internals",
-        "There is no rate limit, as in the default of the published versions.",
-    )
-    chroma_async_rate_limit_enforcer_impl: str = accepted(
-        "chromadb.rate_limit.simple_rate_limit.SimpleAsyncRateLimitEnforcer",
-        "internals",
-        "There is no rate limit, as in the default of the published versions.",
-    )
 
     chroma_collection_assignment_policy_impl: str = accepted(
         "chromadb.ingest.impl.simple_policy.SimpleAssignmentPolicy",
@@ -276,8 +297,12 @@ class SettingsTable:
     chroma_db_impl: str | None = accepted(
         None, "legacy", "Chose the storage before 0.4; `duckdb+parquet` and its like are refused."
     )
-    chroma_quota_provider_impl: str | None = accepted(None, "legacy", "There are no quotas.")
-    chroma_rate_limiting_provider_impl: str | None = accepted(None, "legacy", "There is no rate limit.")
+    chroma_quota_provider_impl: str | None = accepted(
+        None, "legacy", "Gave way to `chroma_quota_enforcer_impl`, which is said where it is set."
+    )
+    chroma_rate_limiting_provider_impl: str | None = accepted(
+        None, "legacy", "Gave way to `chroma_rate_limit_enforcer_impl`, which is said where it is set."
+    )
 
 
 SETTINGS = fields_of(SettingsTable)

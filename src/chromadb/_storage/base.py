@@ -37,6 +37,7 @@ from chromadb._model.entities import (
     Finding,
     IndexingStatus,
     Tenant,
+    TenantUsage,
     Usage,
     Vacuumed,
 )
@@ -186,6 +187,10 @@ class Backend(Protocol):
 
     def size(self) -> int:
         """Return the bytes that everything takes on the disk; 0 in memory."""
+        ...
+
+    def tenant_usage(self, tenant: str) -> TenantUsage:
+        """Count what a tenant stores."""
         ...
 
     def close(self) -> None:

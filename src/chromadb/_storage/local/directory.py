@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 from uuid import UUID
 
-from chromadb._model.entities import Address, CollectionInfo, Finding, Usage, Vacuumed
+from chromadb._model.entities import Address, CollectionInfo, Finding, TenantUsage, Usage, Vacuumed
 from chromadb._storage.base import CollectionStore
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.catalog import Catalog
@@ -33,6 +33,7 @@ from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.leases import OpenCollections
+from chromadb._storage.local.usage import Counted, size_of
 from chromadb._storage.local.vacuum import files_of, vacuum_database
 from chromadb._tracing import span, spanned
 from chromadb.errors import (
@@ -91,6 +92,7 @@ class LocalBackend(Catalog):
         most = None if self.path is None else min(max_open_collections, _handles() // HANDLES)
         self._open = OpenCollections(most, memory_limit)
         self._builder = Builder()
+        self._counted = Counted(self._folder, RECORDS)
         if self.path is not None:
             _prepare(self.path)
         super().__init__(self._open_database(None if self.path is None else self.path / CATALOG, "catalog"))
@@ -228,7 +230,27 @@ class LocalBackend(Catalog):
 
     def size(self) -> int:
         """Return the bytes that everything takes on the disk; 0 in memory."""
-        return 0 if self.path is None else sum(files_of(self.path).values())
+        return 0 if self.path is None else size_of(self.path)
+
+    def tenant_usage(self, tenant: str) -> TenantUsage:
+        """Count what a tenant stores."""
+        infos = {
+            info.id: info
+            for database in self.list_databases(tenant, None, 0)
+            for info in self.list_collections(tenant, database.name, None, 0)
+        }
+
+        def count(id: UUID) -> int:
+            try:
+                with self.open(infos[id].address) as store:
+                    return store.count()
+            except InvalidCollectionException:
+                return 0
+
+        return self._counted.count(infos, count)
+
+    def _folder(self, id: UUID) -> Path | None:
+        return None if self.path is None else self.path / COLLECTIONS / str(id)
 
     def close(self) -> None:
         """Release every file. Calling it again does nothing."""
