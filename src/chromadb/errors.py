@@ -135,6 +135,10 @@ class ChromaAuthError(ChromaError):
     _code = 403
     _wire_name = "AuthError"
 
+    def message(self) -> str:
+        """Return the text of this error."""
+        return super().message() or "Forbidden"
+
 
 class AuthorizationError(ChromaError):
     """The operation is not allowed."""

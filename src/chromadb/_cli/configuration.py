@@ -85,6 +85,8 @@ class Configuration:
         log_path: str | None,
         workers: int | None,
         allow_reset: bool,
+        ssl_certfile: str | None = None,
+        ssl_keyfile: str | None = None,
     ) -> Configuration:
         """Return what options say, above the settings of the environment."""
         given: dict[str, Any] = {"is_persistent": True}
@@ -92,6 +94,10 @@ class Configuration:
             given["persist_directory"] = path
         if allow_reset:
             given["allow_reset"] = True
+        if ssl_certfile is not None:
+            given["chroma_server_ssl_certfile"] = ssl_certfile
+        if ssl_keyfile is not None:
+            given["chroma_server_ssl_keyfile"] = ssl_keyfile
         return Configuration(Settings(**given), host, port, log_path, workers or 1)
 
 

@@ -16,6 +16,7 @@ HOST, PORT = "localhost", 8000
     examples="""
         chroma run --path ./data
         chroma run --path ./data --host 0.0.0.0 --port 9000 --log-path chroma.log
+        chroma run --path ./data --ssl-certfile cert.pem --ssl-keyfile key.pem
         chroma run config.yaml
     """,
 )
@@ -37,12 +38,16 @@ HOST, PORT = "localhost", 8000
     metavar="NUMBER",
     help="How many processes serve the directory.  [default: 1]",
 )
+@click.option("--ssl-certfile", metavar="FILE", help="Speak HTTPS, with the certificate in this PEM file.")
+@click.option(
+    "--ssl-keyfile", metavar="FILE", help="The PEM file with its key.  [default: the file of the certificate]"
+)
 @click.option("--allow-reset", is_flag=True, help="Allow reset(), which deletes everything.")
 def run(config_path: str | None, **flags: Any) -> None:
     """Serve a directory to HTTP clients until Ctrl+C.
 
-    Everything else is configured by settings, in the environment or in a file .env: see chroma docs settings. A
-    CONFIG_PATH, a file in YAML, has the place of all options: see chroma docs cli.
+    Everything else is configured by settings, in the environment or in a file .env: see chroma docs settings, and for
+    who may do what, chroma docs auth. A CONFIG_PATH, a file in YAML, has the place of all options: see chroma docs cli.
 
     The exit code is 1 if it could not start: the port is taken, the directory cannot be used.
     """

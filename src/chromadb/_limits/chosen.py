@@ -165,6 +165,6 @@ def _made(setting: str, kind: Any, system: System) -> Any:
 
 def _in_vain(name: str, setting: str, kind: type) -> InvalidArgumentError:
     return InvalidArgumentError(
-        f"Expected {name} to be left out with {setting} {kind.__module__}.{kind.__qualname__}, got one: that class need "
-        "not look at it. Leave one of the two out, or derive the class from the simple one."
+        f"Expected {name} to be left out with {setting} {kind.__module__}.{kind.__qualname__}, got one: that class "
+        "need not look at it. Leave one of the two out, or derive the class from the simple one."
     )

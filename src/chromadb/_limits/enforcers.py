@@ -37,13 +37,7 @@ class Action(str, Enum):
     QUERY = "query"
 
 
-class _Enforcer(ABC):
-    def __init__(self, system: HasSettings) -> None:
-        self._system = system
-        self._settings = system.settings
-
-
-class RateLimitEnforcer(_Enforcer):
+class RateLimitEnforcer(ABC):
     """Decides whether an operation may be executed now, in the thread that executes it.
 
     To write one, derive from it, and name the class in the setting ``chroma_rate_limit_enforcer_impl``.
@@ -51,6 +45,10 @@ class RateLimitEnforcer(_Enforcer):
     Args:
         system: what has the ``settings``.
     """
+
+    def __init__(self, system: HasSettings) -> None:
+        self._system = system
+        self._settings = system.settings
 
     @abstractmethod
     def rate_limit(self, func: T) -> T:
@@ -60,7 +58,7 @@ class RateLimitEnforcer(_Enforcer):
         """
 
 
-class AsyncRateLimitEnforcer(_Enforcer):
+class AsyncRateLimitEnforcer(ABC):
     """Decides whether a request to a server may be worked on now, in its event loop.
 
     To write one, derive from it, and name the class in the setting ``chroma_async_rate_limit_enforcer_impl``.
@@ -68,6 +66,10 @@ class AsyncRateLimitEnforcer(_Enforcer):
     Args:
         system: what has the ``settings`` of the server.
     """
+
+    def __init__(self, system: HasSettings) -> None:
+        self._system = system
+        self._settings = system.settings
 
     @abstractmethod
     def rate_limit(self, func: A) -> A:
@@ -79,7 +81,7 @@ class AsyncRateLimitEnforcer(_Enforcer):
         """
 
 
-class QuotaEnforcer(_Enforcer):
+class QuotaEnforcer(ABC):
     """Decides whether a tenant may do something, given how much it stores or asks for.
 
     To write one, derive from it, and name the class in the setting ``chroma_quota_enforcer_impl``.
@@ -87,6 +89,10 @@ class QuotaEnforcer(_Enforcer):
     Args:
         system: what has the ``settings``, and ``tenant_usage(tenant)``.
     """
+
+    def __init__(self, system: HasSettings) -> None:
+        self._system = system
+        self._settings = system.settings
 
     @abstractmethod
     def set_context(self, context: dict[str, Any]) -> None:

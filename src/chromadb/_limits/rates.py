@@ -35,7 +35,7 @@ class SimpleAsyncRateLimitEnforcer(AsyncRateLimitEnforcer):
     Somebody who proved who they are is counted by their name, others by their address.
 
     Args:
-        system: what has the ``settings`` of the server, and ``shared``, a folder of its processes, if there are several.
+        system: what has the ``settings`` of the server, and ``shared``, a folder of its processes if there are several.
     """
 
     def __init__(self, system: HasSettings) -> None:
@@ -56,7 +56,8 @@ class SimpleAsyncRateLimitEnforcer(AsyncRateLimitEnforcer):
         @functools.wraps(func)
         async def limited(*args: Any, request: Any, **kwargs: Any) -> Any:
             identity = getattr(request.state, "user_identity", None)
-            who = f"user {identity.user_id}" if identity is not None and identity.user_id else f"address {_host(request)}"
+            user = "" if identity is None else identity.user_id
+            who = f"user {user}" if user else f"address {_host(request)}"
             wait = buckets.take(who, time.monotonic())
             if wait:
                 error = RateLimitError(

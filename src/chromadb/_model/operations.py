@@ -192,6 +192,12 @@ class GetCollectionById(Read[CollectionInfo], frozen=True):
     id: UUID
 
 
+class LocateCollection(Read[CollectionInfo], frozen=True):
+    """Look a collection up by id, wherever it is; for servers, which then decide whether somebody may know."""
+
+    id: UUID
+
+
 class ListCollections(Read[list[CollectionInfo]], frozen=True):
     """List the collections of a database, oldest first."""
 

@@ -12,23 +12,29 @@ from uuid import UUID
 
 from msgspec import structs
 
+from chromadb._auth.actions import AuthzAction
+from chromadb._auth.protection import Protection, read_protection
+from chromadb._limits.chosen import request_enforcer
 from chromadb._model import operations as op
+from chromadb._model.entities import CollectionInfo, UserIdentity
 from chromadb._model.operations import Operation
 from chromadb._observability import observe
+from chromadb._server.access import Access, placed, run_for
 from chromadb._server.access_log import AccessLog, Line, TracedLine, now
+from chromadb._server.cors import allowed_origins
 from chromadb._server.logs import request_id
 from chromadb._server.observed import METRICS, ObservedServer
 from chromadb._server.pages import PAGES
 from chromadb._server.pool import Pool
 from chromadb._server.quick import SLOW, QuickReads, clock
+from chromadb._server.rates import RequestRates, retry_after
 from chromadb._server.refusals import Disconnected, Header, Refusal
 from chromadb._server.request import Receive, Request, Scope, Send
 from chromadb._server.router import Match, match
-from chromadb._server.unsupported import refuse_unprotected
 from chromadb._settings import Settings
 from chromadb._wire import codec
 from chromadb._wire.errors import Failure, encode_error
-from chromadb.errors import BatchSizeExceededError, ChromaError, InternalError
+from chromadb.errors import BatchSizeExceededError, ChromaError, InternalError, RateLimitError
 
 if TYPE_CHECKING:
     from chromadb._observability.prometheus import Scraped
@@ -45,6 +51,17 @@ FLUSH = 3.0
 """Seconds that the end of a server waits for a collector that takes nothing."""
 
 _JSON = (b"content-type", codec.JSON.encode())
+_OF_DATA = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+"""Headers of answers with data: no browser and no proxy keeps them, or takes them for something else."""
+_OF_PAGES = (
+    (
+        b"content-security-policy",
+        b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+        b"frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
 _RETRY = (b"retry-after", b"1")
 
 
@@ -64,10 +81,17 @@ class Application:
     Args:
         settings: what the server is to be.
         log: where the access log is written; None for none, as under a server that has one of its own.
+        protection: the providers that `settings` name, where they were made before.
         shared: a folder that the processes of the server share; None for one that is alone.
     """
 
-    def __init__(self, settings: Settings, log: TextIO | None = None, shared: str | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        log: TextIO | None = None,
+        protection: Protection | None = None,
+        shared: str | None = None,
+    ) -> None:
         self.settings = settings
         self._log = None if log is None else AccessLog(log)
         self._engine: op.Runner | None = None
@@ -79,13 +103,17 @@ class Application:
         self._quick = QuickReads()
         self._shared = shared
         self._observed: ObservedServer | None = None
+        self._protection = protection
+        self._access: Access | None = None
+        self._rates: RequestRates | None = None
         self._http = self._serve
-        if settings.chroma_server_cors_allow_origins:
+        origins = allowed_origins(settings)
+        if origins:
             from starlette.middleware.cors import CORSMiddleware
 
             self._http = CORSMiddleware(
                 self._serve,
-                allow_origins=settings.chroma_server_cors_allow_origins,
+                allow_origins=origins,
                 allow_methods=["*"],
                 allow_headers=["*"],
                 expose_headers=["X-Request-Id"],
@@ -123,12 +151,20 @@ class Application:
         """Open the engine.
 
         Raises:
-            ChromaError: the directory cannot be opened, or the settings ask for authentication.
+            ChromaError: the directory cannot be opened, or what protects the server cannot be had.
         """
-        refuse_unprotected(self.settings)
         from chromadb._engine.local import open_engine
 
         settings = self.settings
+        guarded = self._protection or read_protection(settings)
+        if guarded is not None:
+            most, seconds = (
+                settings.chroma_server_max_concurrent_requests,
+                settings.chroma_server_request_timeout_seconds,
+            )
+            self._access = Access(guarded, most, seconds)
+        enforcer = request_enforcer(settings, self._shared)
+        self._rates = None if enforcer is None else RequestRates(enforcer)
         path = os.path.realpath(settings.persist_directory) if settings.is_persistent else None
         observer = observe(settings, server=True)
         self._engine = open_engine(path, settings, observer, max_batch_size=settings.chroma_server_max_batch_size)
@@ -139,6 +175,8 @@ class Application:
         """Close the engine. Calling it again does nothing."""
         engine, self._engine = self._engine, None
         self._pool.close()
+        if self._access is not None:
+            self._access.close()
         if engine is not None:
             engine.close()
         observed, self._observed = self._observed, None
@@ -178,7 +216,8 @@ class Application:
             response = _failed(refusal.failure, request, refusal.headers)
         except ChromaError as error:
             failure = encode_error(error, request.dialect)
-            response = _failed(failure, request, (_RETRY,) if failure.status == 503 else ())
+            again: Sequence[Header] = retry_after(error) if isinstance(error, RateLimitError) else ()
+            response = _failed(failure, request, (_RETRY,) if failure.status == 503 else again)
         except Exception:
             logger.exception("request %s failed: %s %s", request.id, request.method, request.path)
             unexpected = InternalError(f"The server failed. Its log says more about request {request.id}.")
@@ -193,29 +232,41 @@ class Application:
         return response, found
 
     async def _metrics(self, request: Request, scraped: Scraped) -> Response:
-        """Answer Prometheus."""
+        """Answer Prometheus; where users have to prove who they are, one who may see what concerns all tenants."""
+        if self._access is not None:
+            await self._access.admit_to(AuthzAction.METRICS, request)
         return Response(200, await asyncio.to_thread(scraped.page), ((b"content-type", scraped.content_type),))
 
     async def _respond(self, request: Request, found: Match) -> Response:
-        settings, engine = self.settings, self._engine
+        engine, access = self._engine, self._access
         if engine is None:
             raise InternalError("The server is not open. Run it with the lifespan protocol of ASGI on.")
-        body = await request.body(settings.chroma_server_max_body_bytes, settings.chroma_server_request_timeout_seconds)
+        user = request.identity = await access.identify(request, found.route) if access is not None else None
+        if self._rates is None:
+            return await self._work(engine, request, found, user)
+        return await self._rates.within(request, found, lambda: self._work(engine, request, found, user))
+
+    async def _work(self, engine: op.Runner, request: Request, found: Match, user: UserIdentity | None) -> Response:
+        settings, access = self.settings, self._access
         parameters = {**request.query, **found.parameters}
+        if access is not None and user is not None:
+            parameters = await access.admit(user, found, parameters, self._find)
+        body = await request.body(settings.chroma_server_max_body_bytes, settings.chroma_server_request_timeout_seconds)
         dialect, kind = request.dialect, found.route.operation
 
         def decode() -> Operation[Any]:
-            return codec.decode_request(found.route, parameters, body, dialect)
+            operation = codec.decode_request(found.route, parameters, body, dialect)
+            return operation if user is None else placed(operation, parameters)
 
         def answer(operation: Operation[Any]) -> Response:
-            result = request.identity if kind is op.GetUserIdentity and request.identity else engine.run(operation)
+            result = engine.run(operation) if user is None else run_for(user, engine, operation)
             status = 503 if kind is op.CheckHealth and not result else found.route.status
             return Response(status, codec.encode_result(operation, result, dialect))
 
         if kind in _AT_ONCE:
             return answer(decode())
         if kind is not None and issubclass(kind, op.Write):
-            return await self._write(decode, answer)
+            return await self._write(decode, answer, user)
         if len(body) <= _SMALL:
             return await self._read(decode(), answer)
         return await self._pool.run(lambda: answer(decode()), writes=False)
@@ -237,14 +288,25 @@ class Application:
             self._quick.note(operation, seconds)
         return response
 
+    async def _find(self, id: UUID) -> CollectionInfo:
+        """Look a collection up by its id, wherever it is."""
+        engine = self._engine
+        assert engine is not None
+        return await self._pool.run(lambda: engine.run(op.LocateCollection(id)), writes=False)
+
     async def _write(
-        self, decode: Callable[[], Operation[Any]], answer: Callable[[Operation[Any]], Response]
+        self,
+        decode: Callable[[], Operation[Any]],
+        answer: Callable[[Operation[Any]], Response],
+        user: UserIdentity | None,
     ) -> Response:
         """Answer a write in a thread; reads of its collection are not known to be quick any more."""
         touched: list[UUID] = []
 
         def work() -> Response:
             operation = decode()
+            if user is not None and self._access is not None:
+                self._access.confirm(user, operation)
             if isinstance(operation, (op.Add, op.Update, op.Upsert)):
                 self._check_batch(operation)
             if isinstance(operation, (op.Add, op.Update, op.Upsert, op.Delete, op.ModifyCollection)):
@@ -273,6 +335,7 @@ def _failed(failure: Failure, request: Request, headers: Sequence[Header] = ()) 
 async def _send(send: Send, request: Request, response: Response) -> None:
     headers = [
         *response.headers,
+        *(_OF_DATA if response.headers[0] is _JSON else _OF_PAGES),
         (b"content-length", b"%d" % len(response.body)),
         (b"x-request-id", request.id.encode()),
     ]

@@ -17,11 +17,14 @@ class Refusal(Exception):
         name: of the error.
         message: what was wrong, and what to do.
         headers: that belong to the answer.
+        detail: what servers of 0.x say alone.
     """
 
-    def __init__(self, status: int, name: str, message: str, headers: Sequence[Header] = ()) -> None:
+    def __init__(
+        self, status: int, name: str, message: str, headers: Sequence[Header] = (), detail: str | None = None
+    ) -> None:
         super().__init__(message)
-        self.failure = Failure(status, ErrorBody(name, message))
+        self.failure = Failure(status, ErrorBody(name, message, detail=detail))
         self.headers = tuple(headers)
 
 

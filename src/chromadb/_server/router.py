@@ -14,6 +14,8 @@ class Match(NamedTuple):
     """A route, and what stands in the places of its path."""
 
     route: Route
+    template: Template
+    """The one of the route's that the path fits."""
     parameters: dict[str, str]
 
 
@@ -65,7 +67,7 @@ def match(method: str, path: str) -> Match:
             ((b"allow", allowed.encode()),),
         )
     route, template = node.methods[method]
-    return Match(route, dict(zip(template.segments, map(_unquoted, values), strict=True)))
+    return Match(route, template, dict(zip(template.segments, map(_unquoted, values), strict=True)))
 
 
 def _walk(node: _Node, segments: list[str], place: int) -> tuple[_Node, tuple[str, ...]] | None:

@@ -6,6 +6,8 @@ import gc
 import logging
 import os
 import socket
+import ssl
+import sys
 from collections.abc import Callable
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -13,15 +15,21 @@ from typing import TextIO
 
 import uvicorn
 
+from chromadb._auth.protection import Protection, read_protection
+from chromadb._limits.chosen import check_limits
 from chromadb._model.names import describe
 from chromadb._observability.options import check_observability
 from chromadb._server.app import Application
+from chromadb._server.cors import allowed_origins
 from chromadb._server.logs import begin_logging
 from chromadb._server.protocol import HttpProtocol
-from chromadb._server.sockets import BACKLOG, SPREADS, SocketAddress, join, listen, reserve
-from chromadb._server.unsupported import refuse_unprotected, warn_of_settings_without_effect
+from chromadb._server.sockets import BACKLOG, SPREADS, SocketAddress, is_loopback, join, listen, reserve
+from chromadb._server.tls import tls_context, why_untrusted
+from chromadb._server.unsupported import warn_of_settings_without_effect
 from chromadb._server.workers import Workers
 from chromadb._settings import Settings
+from chromadb._settings.sources import refuse_unprotecting
+from chromadb._settings.table import SETTINGS
 from chromadb.errors import InternalError, InvalidArgumentError
 
 logger = logging.getLogger("chromadb.server")
@@ -50,8 +58,12 @@ def serve(settings: Settings, *, host: str, port: int, log_path: str | None = No
         raise InvalidArgumentError(
             f"Expected one worker for a database in memory, got {workers}: processes share a directory, not memory."
         )
-    refuse_unprotected(settings)
+    refuse_unprotecting(SETTINGS)
+    # What is wrong with keys, users and roles is said before anything is begun.
+    guarded, tls = read_protection(settings), tls_context(settings)
+    allowed_origins(settings)
     check_observability(settings)
+    check_limits(settings)
     log = begin_logging(log_path, settings)
     warn_of_settings_without_effect(settings)
     raise_file_limit(settings)
@@ -60,9 +72,10 @@ def serve(settings: Settings, *, host: str, port: int, log_path: str | None = No
     try:
         # What is wrong with the directory is said before there is a server.
         _check_directory(settings)
+        _warn_of_exposure(settings, sockets, guarded, tls)
         banner = _banner(settings, host, sockets, workers)
         if workers == 1:
-            _run(settings, sockets, log, lambda: _say(banner))
+            _run(settings, sockets, log, lambda: _say(banner), guarded)
         else:
             places: list[SocketAddress] = []
             if SPREADS:
@@ -102,9 +115,11 @@ def _run(
     sockets: list[socket.socket],
     log: TextIO,
     listening: Callable[[], object],
+    guarded: Protection | None = None,
     shared: str | None = None,
 ) -> None:
-    application = Application(settings, log, shared)
+    application = Application(settings, log, guarded, shared)
+    tls = tls_context(settings)
     config = uvicorn.Config(
         application,
         http=HttpProtocol,
@@ -118,6 +133,8 @@ def _run(
         timeout_keep_alive=max(1, round(settings.chroma_server_keepalive_seconds)),
         timeout_graceful_shutdown=max(1, round(settings.chroma_server_grace_seconds)),
     )
+    config.load()
+    config.ssl = tls
     server = _Server(config, listening)
     # What was imported stays; the collector need not look at it again.
     gc.freeze()
@@ -141,7 +158,7 @@ def _work(
     """Be a worker: on sockets of its own at `places`, or on those that it shares."""
     log = begin_logging(log_path, settings)
     raise_file_limit(settings)
-    _run(settings, sockets or join(places), log, listening, shared)
+    _run(settings, sockets or join(places), log, listening, shared=shared)
 
 
 def _say(line: str) -> None:
@@ -153,6 +170,30 @@ def _check_directory(settings: Settings) -> None:
         from chromadb._engine.local import open_engine
 
         open_engine(os.path.realpath(settings.persist_directory), settings).close()
+
+
+def _warn_of_exposure(
+    settings: Settings, sockets: list[socket.socket], guarded: Protection | None, tls: ssl.SSLContext | None
+) -> None:
+    """Say on standard error what an operator should know who did not mean it; once, not in each worker."""
+    remarks = []
+    reachable = [each.getsockname()[0] for each in sockets if not is_loopback(each.getsockname()[0])]
+    if reachable and guarded is None:
+        remarks.append(
+            f"WARNING: everybody who reaches {reachable[0]} may read and delete everything: there is no "
+            "authentication. Set chroma_server_authn_provider (chroma docs auth), or listen on localhost."
+        )
+    elif reachable and tls is None:
+        remarks.append(
+            f"Note: credentials travel to {reachable[0]} unencrypted, unless a proxy speaks TLS before this server. "
+            "Set chroma_server_ssl_certfile to speak it here."
+        )
+    certificate = settings.chroma_server_ssl_certfile
+    problem = why_untrusted(tls, certificate) if tls is not None and certificate else None
+    if problem:
+        remarks.append(f"WARNING: no client will trust the certificate in {certificate!r}: {problem}.")
+    for remark in remarks:
+        print(remark, file=sys.stderr, flush=True)
 
 
 def raise_file_limit(settings: Settings) -> None:
@@ -177,4 +218,5 @@ def _banner(settings: Settings, host: str, sockets: list[socket.socket], workers
     where = f"[{host}]" if ":" in host else host
     data = os.path.realpath(settings.persist_directory) if settings.is_persistent else "memory"
     processes = f", with {workers} workers" if workers > 1 else ""
-    return f"Chroma listens on http://{where}:{port}{processes}. The data is in {data}. Ctrl+C stops it."
+    scheme = "https" if settings.chroma_server_ssl_certfile else "http"
+    return f"Chroma listens on {scheme}://{where}:{port}{processes}. The data is in {data}. Ctrl+C stops it."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 import sys
 from contextlib import suppress
@@ -44,6 +45,11 @@ def listen(host: str, port: int) -> list[socket.socket]:
             each.close()
         raise
     return sockets
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether an address is reached from this machine alone."""
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
 def reserve(sockets: list[socket.socket]) -> list[socket.socket]:

@@ -7,23 +7,8 @@ import logging
 from chromadb._settings import Settings
 from chromadb._settings.fields import Field
 from chromadb._settings.table import SETTINGS
-from chromadb.errors import UnsupportedError
 
 logger = logging.getLogger("chromadb.server")
-
-
-def refuse_unprotected(settings: Settings) -> None:
-    """Raise if settings ask for authentication, which there is not yet: the server would be open.
-
-    Raises:
-        UnsupportedError: which setting asks for it.
-    """
-    asked = [field.name for field in _without_effect(settings) if field.group == "auth"]
-    if asked:
-        raise UnsupportedError(
-            f"Expected {' and '.join(asked)} to be left out: this version has no authentication yet, so that the "
-            "server would be open to everybody. Put it behind a proxy that knows its users, and leave the setting out."
-        )
 
 
 def warn_of_settings_without_effect(settings: Settings) -> None:

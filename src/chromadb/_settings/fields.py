@@ -21,7 +21,7 @@ ARGUMENT = "argument"
 ASSIGNMENT = "assignment"
 
 # Authorisation configuration is here because the documented YAML file for it holds tokens as well.
-_SECRET_PARTS = ("credentials", "token", "headers", "api_key", "authz_config")
+_SECRET_PARTS = ("credentials", "token", "headers", "api_key", "authz_config", "password")
 _LONGEST_SHOWN = 100
 _TRUTH = {
     **dict.fromkeys(("true", "1", "yes", "y", "on", "t"), True),

@@ -39,6 +39,15 @@ REMOVED_AUTH_SETTINGS = {
 _AUTH_PREFIXES = ("chroma_server_auth", "chroma_client_auth", "chroma_auth_")
 _AUTH_PREFIXES_IN_ENVIRONMENT = ("chroma_server_authn_", "chroma_server_authz_")
 
+_PROTECTING = (
+    "chroma_server_auth",
+    "chroma_server_ssl",
+    "chroma_server_cors",
+    "chroma_server_max",
+    "chroma_rate_limit",
+    "chroma_quota_",
+)
+
 _STORAGE_BEFORE_0_4 = ("duckdb", "clickhouse")
 
 
@@ -71,6 +80,20 @@ def read_environment(known: Collection[str]) -> dict[str, Found]:
             elif name in REMOVED_AUTH_SETTINGS or name.startswith(_AUTH_PREFIXES_IN_ENVIRONMENT):
                 raise _auth_error(name, source, known)
     return found
+
+
+def refuse_unprotecting(known: Collection[str]) -> None:
+    """Raise if the environment or ``.env`` names no setting, but nearly one that protects a server.
+
+    Clients pass it over, because it may be a variable of the application's own. A server is what it is meant for.
+
+    Raises:
+        InvalidArgumentError: which one.
+    """
+    for label, variables in (("environment variable {}", os.environ.items()), (".env file, {}", _dotenv())):
+        for spelling, value in variables:
+            if value and spelling.lower().startswith(_PROTECTING) and spelling.lower() not in known:
+                raise _auth_error(spelling.lower(), label.format(spelling), known)
 
 
 def _dotenv() -> Iterable[tuple[str, str]]:

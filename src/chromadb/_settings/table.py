@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
-from chromadb._settings.fields import accepted, fields_of, later, used
+from chromadb._settings.fields import accepted, fields_of, used
 
 Port: TypeAlias = Annotated[int, Meta(ge=0, le=65535)]
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
@@ -62,7 +62,9 @@ class SettingsTable:
         None, "client", "The server: a name, an IP address or a URL, with a path if it lies behind one."
     )
     chroma_server_http_port: Port | None = used(None, "client", "The port of the server.")
-    chroma_server_ssl_enabled: bool | None = used(False, "client", "Speak HTTPS with the server.")
+    chroma_server_ssl_enabled: bool | None = used(
+        False, "client", "Speak HTTPS with the server. A server does so with `chroma_server_ssl_certfile`."
+    )
     chroma_server_ssl_verify: bool | str | None = used(
         None, "client", "Check the certificate of the server: a boolean, or the path of a CA bundle."
     )
@@ -101,37 +103,50 @@ class SettingsTable:
     chroma_auth_token_transport_header: Literal["Authorization", "X-Chroma-Token"] | None = used(
         None, "auth", "The header that carries a token, on both sides; none: `Authorization`."
     )
-    chroma_server_authn_provider: str | None = later(
+    chroma_server_authn_provider: str | None = used(
         None,
         "auth",
         "How the server finds out who asks: `chromadb.auth.token_authn.TokenAuthenticationServerProvider` or "
-        "`chromadb.auth.basic_authn.BasicAuthenticationServerProvider`; none: everybody may do everything.",
+        "`chromadb.auth.basic_authn.BasicAuthenticationServerProvider`, or a class of your own; none: everybody may do "
+        "everything.",
     )
-    chroma_server_authn_credentials: str | None = later(
-        None, "auth", "The token, or the lines of an htpasswd file (bcrypt)."
+    chroma_server_authn_credentials: str | None = used(
+        None, "auth", "A token, `users` with tokens in YAML, or lines as htpasswd writes them with bcrypt."
     )
-    chroma_server_authn_credentials_file: str | None = later(
-        None, "auth", "A file with the credentials: htpasswd, or YAML with `users`."
-    )
-    chroma_server_authz_provider: str | None = later(
+    chroma_server_authn_credentials_file: str | None = used(None, "auth", "A file with the same, read at the start.")
+    chroma_server_authz_provider: str | None = used(
         None,
         "auth",
         "How the server decides who may do what: "
-        "`chromadb.auth.simple_rbac_authz.SimpleRBACAuthorizationProvider`; none: who is known may do "
-        "everything.",
+        "`chromadb.auth.simple_rbac_authz.SimpleRBACAuthorizationProvider`, or a class of your own; none: who is known "
+        "may do everything within their tenant and databases.",
     )
-    chroma_server_authz_config: str | None = later(None, "auth", "YAML with `users` and `roles_mapping`.")
-    chroma_server_authz_config_file: str | None = later(None, "auth", "A file with the same.")
-    chroma_server_auth_ignore_paths: dict[str, list[str]] = later(
-        OPEN_PATHS, "auth", "Paths, each with its HTTP methods, that are open to everybody."
+    chroma_server_authz_config: str | None = used(None, "auth", "YAML with `users` and `roles_mapping`.")
+    chroma_server_authz_config_file: str | None = used(None, "auth", "A file with the same.")
+    chroma_server_auth_ignore_paths: dict[str, list[str]] = used(
+        OPEN_PATHS,
+        "auth",
+        "Paths, each with its HTTP methods, that are open to everybody; the paths of the pre-flight and health "
+        "checks always are.",
     )
     chroma_overwrite_singleton_tenant_database_access_from_auth: bool = used(
-        False, "auth", "Clients take tenant and database from the identity where it may use only one."
+        False,
+        "auth",
+        "Clients take tenant and database from the identity where it may use only one. Servers lead such an identity "
+        "there when a request names the default ones.",
     )
 
     chroma_server_cors_allow_origins: list[str] = used(
         [], "server", 'Origins whose pages may call the server from a browser; `["*"]`: all.'
     )
+    chroma_cors_allow_origins: list[str] = used([], "server", "The same by its name in 1.x; one of the two is enough.")
+    chroma_server_ssl_certfile: str | None = used(
+        None, "server", "Speak HTTPS: a PEM file with the certificate of the server and those between it and the root."
+    )
+    chroma_server_ssl_keyfile: str | None = used(
+        None, "server", "A PEM file with its key; none: it is in the file of the certificate."
+    )
+    chroma_server_ssl_keyfile_password: str | None = used(None, "server", "What the key is encrypted with.")
     chroma_server_thread_pool_size: Count = used(
         40,
         "server",
