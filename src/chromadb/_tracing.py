@@ -109,6 +109,11 @@ def spanned(name: str, level: int = SEGMENT) -> Callable[[Callable[P, R]], Calla
     return decorate
 
 
+def present() -> Recorder | None:
+    """Return the recorder of the present context, None if nobody records."""
+    return _recorder.get() if _on else None
+
+
 def headers() -> dict[str, str]:
     """Return the HTTP headers that tell a server which trace a request belongs to; none outside of a trace."""
     recorder = _recorder.get() if _on else None

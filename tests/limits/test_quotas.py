@@ -29,7 +29,7 @@ def test_a_tenant_has_as_many_collections_as_it_may(tmp_path: Path) -> None:
     with opened(tmp_path, chroma_quota_collections_per_tenant=2) as client:
         client.create_collection("one")
         client.create_collection("two")
-        with pytest.raises(QuotaError, match="has 2 collections, this would add 1, and .* allows 2"):
+        with pytest.raises(QuotaError, match=r"has 2 collections, this would add 1, and .* allows 2"):
             client.create_collection("three")
         assert client.get_or_create_collection("two").name == "two"
         with pytest.raises(QuotaError):
@@ -67,9 +67,6 @@ def test_a_tenant_has_as_many_records_as_it_may(tmp_path: Path) -> None:
         with pytest.raises(QuotaError):
             first.upsert(ids=["c", "d"], embeddings=[[3.0, 4.0]] * 2)
         first.delete(ids=["a"])
-        import time
-
-        time.sleep(1.1)  # a count is good enough to refuse by for a second
         add(second, "z")
         assert first.count() + second.count() == 5
 
@@ -78,9 +75,6 @@ def test_a_collection_that_is_deleted_gives_its_records_back(tmp_path: Path) -> 
     with opened(tmp_path, chroma_quota_records_per_tenant=2) as client:
         add(client.create_collection("one"), "a", "b")
         client.delete_collection("one")
-        import time
-
-        time.sleep(1.1)
         add(client.create_collection("two"), "a", "b")
 
 

@@ -115,21 +115,28 @@ def test_clients_wait_as_long_as_they_are_asked_to(start_server: Start) -> None:
 def test_clients_say_how_long_to_wait_where_that_is_long(start_server: Start) -> None:
     server = start_server(chroma_rate_limit_requests_per_second=0.05, chroma_rate_limit_burst=4)
     client = chromadb.HttpClient(server.url)
-    with pytest.raises(RateLimitError, match="at most 0.05 requests a second") as caught:
-        for _ in range(10):
-            client.count_collections()
-    assert caught.value.retry_after is not None
-    assert 10 < caught.value.retry_after <= 20
+    while (error := refusal(client)) is None:
+        pass
+    assert "at most 0.05 requests a second" in error.message()
+    assert error.retry_after is not None
+    assert 10 < error.retry_after <= 20
     client.close()
+
+
+def refusal(client: Any) -> RateLimitError | None:
+    try:
+        client.count_collections()
+    except RateLimitError as error:
+        return error
+    return None
 
 
 async def _asynchronously(url: str) -> None:
     client = await chromadb.AsyncHttpClient(url)
     for _ in range(3):
         await client.count_collections()
-    with pytest.raises(RateLimitError):
-        for _ in range(10):
-            await asyncio.gather(*(client.count_collections() for _ in range(8)))
+    together = await asyncio.gather(*(client.count_collections() for _ in range(40)), return_exceptions=True)
+    assert {type(each) for each in together} == {int, RateLimitError}
     await client.close()
 
 

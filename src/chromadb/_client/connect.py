@@ -14,6 +14,7 @@ from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT, describe
 from chromadb._model.operations import Runner
 from chromadb._observability import observe
 from chromadb._settings import Settings
+from chromadb._telemetry import told
 from chromadb._thin import full_package
 from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError
 
@@ -270,4 +271,4 @@ def _engine(path: str | None, settings: Settings) -> Runner:
     )
     with full_package("The embedded database", instead):
         from chromadb._engine.local import open_engine
-    return open_engine(path, settings, observe(settings))
+    return told(lambda: open_engine(path, settings, observe(settings)), settings)

@@ -12,12 +12,12 @@ import numpy as np
 from chromadb._limits.enforcers import Action, HasSettings, QuotaEnforcer
 from chromadb._model import operations as op
 from chromadb._model.entities import TenantUsage
-from chromadb._model.names import describe
+from chromadb._model.names import shorten
 from chromadb._model.operations import Selection
 from chromadb.errors import QuotaError
 
 FRESH = 1.0
-"""Seconds for which a count is good enough to refuse by; whoever deleted something waits so long at most."""
+"""Seconds for which a count is good enough to refuse by: so long it takes to see what other processes deleted."""
 
 KNOWN = 10.0
 """Seconds for which a count, with what this process has written since, is good enough to allow by."""
@@ -62,6 +62,11 @@ class SimpleQuotaEnforcer(QuotaEnforcer):
         """Take note of the operation that the next call of `enforce` is about."""
         _context.set(context)
 
+    def freed(self) -> None:
+        """Forget what was counted: something was deleted in this process."""
+        with self._lock:
+            self._counted.clear()
+
     def enforce(
         self,
         action: Action,
@@ -101,7 +106,7 @@ class SimpleQuotaEnforcer(QuotaEnforcer):
         if self._exceeds(tenant, most, more, KNOWN) and self._exceeds(tenant, most, more, FRESH):
             stored, added = _of(self._usage(tenant, FRESH), more)
             raise QuotaError(
-                f"Quota exceeded: tenant {describe(tenant)} has {stored} {what}, this would add {added}, and "
+                f"Quota exceeded: tenant {shorten(tenant)} has {stored} {what}, this would add {added}, and "
                 f"chroma_quota_{what}_per_tenant allows {most}. Delete something, or raise the quota."
             )
         self._note(tenant, more)

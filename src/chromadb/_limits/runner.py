@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chromadb._limits.enforcers import Action, QuotaEnforcer, RateLimitEnforcer
+from chromadb._limits.quotas import SimpleQuotaEnforcer
 from chromadb._model import operations as op
 from chromadb._model.entities import CollectionInfo
 from chromadb._model.operations import Operation, R, Runner
@@ -24,6 +25,10 @@ ACTIONS: dict[type[Operation[Any]], Action] = {
     op.Upsert: Action.UPSERT,
     op.Query: Action.QUERY,
 }
+
+
+FREEING = (op.Delete, op.DeleteCollection, op.DeleteDatabase, op.Reset)
+"""Operations after which a tenant stores less."""
 
 
 class LimitedRunner:
@@ -63,7 +68,7 @@ class LimitedRunner:
         action = ACTIONS.get(type(operation))
         quota = self._quota
         if action is None or quota is None:
-            return self.runner.run(operation)
+            return self._run(operation)
         quota.set_context({"operation": operation, "run": self.runner.run})
         try:
             quota.enforce(action, self._tenant(operation), **_arguments(operation))
@@ -75,7 +80,13 @@ class LimitedRunner:
             return existing
         finally:
             quota.set_context({})
-        return self.runner.run(operation)
+        return self._run(operation)
+
+    def _run(self, operation: Operation[Any]) -> Any:
+        result = self.runner.run(operation)
+        if isinstance(operation, FREEING) and isinstance(self._quota, SimpleQuotaEnforcer):
+            self._quota.freed()
+        return result
 
     def _existing(self, operation: Operation[Any]) -> CollectionInfo | None:
         """Return the collection that an operation would make, if it is there and would be taken."""

@@ -32,6 +32,7 @@ from chromadb._server.refusals import Disconnected, Header, Refusal
 from chromadb._server.request import Receive, Request, Scope, Send
 from chromadb._server.router import Match, match
 from chromadb._settings import Settings
+from chromadb._telemetry import told
 from chromadb._wire import codec
 from chromadb._wire.errors import Failure, encode_error
 from chromadb.errors import BatchSizeExceededError, ChromaError, InternalError, RateLimitError
@@ -158,16 +159,15 @@ class Application:
         settings = self.settings
         guarded = self._protection or read_protection(settings)
         if guarded is not None:
-            most, seconds = (
-                settings.chroma_server_max_concurrent_requests,
-                settings.chroma_server_request_timeout_seconds,
+            self._access = Access(
+                guarded, settings.chroma_server_max_concurrent_requests, settings.chroma_server_request_timeout_seconds
             )
-            self._access = Access(guarded, most, seconds)
         enforcer = request_enforcer(settings, self._shared)
         self._rates = None if enforcer is None else RequestRates(enforcer)
         path = os.path.realpath(settings.persist_directory) if settings.is_persistent else None
         observer = observe(settings, server=True)
-        self._engine = open_engine(path, settings, observer, max_batch_size=settings.chroma_server_max_batch_size)
+        most = settings.chroma_server_max_batch_size
+        self._engine = told(lambda: open_engine(path, settings, observer, max_batch_size=most), settings, server=True)
         if observer is not None:
             self._observed = ObservedServer(observer, self._pool, self._shared)
 

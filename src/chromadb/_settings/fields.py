@@ -14,7 +14,18 @@ from chromadb.errors import InvalidArgumentError
 
 T = TypeVar("T")
 
-Group = Literal["storage", "client", "auth", "server", "limits", "observability", "internals", "distributed", "legacy"]
+Group = Literal[
+    "storage",
+    "client",
+    "auth",
+    "server",
+    "limits",
+    "observability",
+    "telemetry",
+    "internals",
+    "distributed",
+    "legacy",
+]
 Effect = Literal["used", "later", "accepted"]
 
 ARGUMENT = "argument"

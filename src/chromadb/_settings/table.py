@@ -243,12 +243,25 @@ class SettingsTable:
         "How a server writes its log, the lines on requests aside, which are always JSON: `json` has the ids of "
         "request and trace.",
     )
-    anonymized_telemetry: bool = accepted(True, "observability", "No usage data is ever sent, whatever it says.")
-    chroma_product_telemetry_impl: str = accepted(
-        "chromadb.telemetry.product.posthog.Posthog", "observability", "There is no product telemetry."
+    anonymized_telemetry: bool = used(
+        True,
+        "telemetry",
+        "Tell of usage, where there is somebody to be told: nothing is sent anywhere without "
+        "`chroma_product_telemetry_api_key` or a class of your own. `false` keeps these quiet too.",
     )
-    chroma_telemetry_impl: str = accepted(
-        "chromadb.telemetry.product.posthog.Posthog", "observability", "There is no product telemetry."
+    chroma_product_telemetry_api_key: str | None = used(
+        None, "telemetry", "The key of a project in your own PostHog, which is then told of usage; none: nobody is."
+    )
+    chroma_product_telemetry_host: str | None = used(
+        None, "telemetry", "Where that PostHog is: a URL like `https://posthog.example.com`."
+    )
+    chroma_product_telemetry_impl: str = used(
+        "chromadb.telemetry.product.posthog.Posthog",
+        "telemetry",
+        "The class that tells of usage, by its dotted path: a `ProductTelemetryClient`.",
+    )
+    chroma_telemetry_impl: str = used(
+        "chromadb.telemetry.product.posthog.Posthog", "telemetry", "The same by a former name."
     )
 
     migrations: Literal["none", "validate", "apply"] = accepted(
