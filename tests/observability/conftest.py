@@ -175,6 +175,14 @@ def collector() -> Iterator[Collector]:
     collector.close()
 
 
+@pytest.fixture
+def grpc_collector() -> Iterator[Collector]:
+    """A collector over gRPC."""
+    collector = Collector("grpc")
+    yield collector
+    collector.close()
+
+
 @pytest.fixture(autouse=True)
 def alone(clean_environment: pytest.MonkeyPatch) -> Iterator[None]:
     """End the observers that a test made, whose collectors are gone."""

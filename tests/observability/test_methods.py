@@ -48,10 +48,11 @@ def test_without_tracing_functions_are_as_they_are() -> None:
 
 
 def test_functions_of_an_application_are_spans_around_operations(
-    collector: Collector, monkeypatch: pytest.MonkeyPatch
+    grpc_collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from chromadb._observability import methods
 
+    collector = grpc_collector
     monkeypatch.setattr(methods, "_own", None)
     url = f"http://127.0.0.1:{collector.port}"
     otel_init("chromadb", url, {"x-key": "k"}, OpenTelemetryGranularity.OPERATION)

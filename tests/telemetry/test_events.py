@@ -77,7 +77,7 @@ def test_an_operator_with_a_key_is_told_how_much_is_used_and_never_what(posthog:
             collection.add(ids=[f"hidden-{number}"], embeddings=[[1.0, 2.0]], documents=["hidden text"])
         collection.query(query_embeddings=[[1.0, 2.0]], where={"hidden": 1}, n_results=2)
         collection.get(ids=["hidden-1"], include=["documents"])
-        collection.update(ids=["hidden-1"], documents=["hidden"])
+        collection.update(ids=["hidden-1"], embeddings=[[0.0, 2.0]], documents=["hidden"])
         collection.delete(ids=["hidden-2"])
         names = {"ClientStartEvent", "ClientCreateCollectionEvent", "CollectionAddEvent", "CollectionQueryEvent"}
         names |= {"CollectionGetEvent", "CollectionUpdateEvent", "CollectionDeleteEvent"}
