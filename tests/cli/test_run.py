@@ -99,7 +99,7 @@ def test_authentication_that_would_have_no_effect_is_refused(
         Path("config.yaml").write_text(f"{name}: users.htpasswd\npersist_path: data\n")
     code, out, err = chroma("run", *(["config.yaml"] if way == "yaml" else ["--path", "data", "--port", "0"]))
     assert (code, out) == (1, "")
-    assert f"Expected {name} to be left out" in err
+    assert f"Expected chroma_server_authn_provider to be set with {name}" in err
     assert err.count("\n") == 1
     assert not os.path.exists("data")
 

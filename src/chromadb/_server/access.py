@@ -19,7 +19,7 @@ from uuid import UUID
 from msgspec import structs
 
 from chromadb._auth.actions import AuthzAction, AuthzResource
-from chromadb._auth.attempts import FREE, Attempts, Proofs, address_of
+from chromadb._auth.attempts import FIRST, Attempts, Proofs, address_of
 from chromadb._auth.protection import Protection
 from chromadb._auth.scope import check_scope, databases_of, is_limited, maybe_set_tenant_and_database
 from chromadb._model import operations as op
@@ -51,7 +51,10 @@ _CREDENTIALS = ("authorization", "x-chroma-token")
 _REMEMBERED = 300.0
 """Seconds for which somebody who was known waits for nobody, where the provider asks to be asked each time."""
 
-UNKNOWN = "Forbidden: the credentials are missing or not known."
+UNKNOWN = (
+    "Forbidden: the credentials are missing or not known. Clients send what chroma_client_auth_provider and "
+    "chroma_client_auth_credentials say."
+)
 
 Find = Callable[[UUID], Awaitable[CollectionInfo]]
 """Looks a collection up by its id, wherever it is."""
@@ -112,6 +115,8 @@ class Access:
         """
         provider, now = self._authentication, time.monotonic()
         headers = _headers(request)
+        if provider.credential_headers and not any(name in headers for name in provider.credential_headers):
+            raise Refusal(403, "AuthError", UNKNOWN)
         digest = self._proofs.digest(_telling(headers, provider.credential_headers))
         known = self._proofs.find(digest, now)
         if known is not None and provider.remember_seconds:
@@ -130,7 +135,8 @@ class Access:
         proved = False
         try:
             if wait:
-                logger.warning("%s has tried in vain %d times and more to prove who it is", address, FREE)
+                if wait < 2 * FIRST:
+                    logger.warning("%s has tried in vain to prove who it is, and waits from now on", address)
                 await asyncio.sleep(wait)
             identity = await self._check(headers)
             proved = True
@@ -330,8 +336,8 @@ def _refused(error: Exception, provider: object, text: str, detail: str | None =
         return Refusal(403, "AuthError", text, detail=detail)
     if isinstance(error, ChromaError):
         return error
-    trace = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("%s raised %s:\n%s", type(provider).__name__, type(error).__name__, trace.rstrip())
+    frames = [f"{each.filename}:{each.lineno} in {each.name}" for each in traceback.extract_tb(error.__traceback__)]
+    logger.error("%s raised %s at %s", type(provider).__name__, type(error).__name__, " < ".join(reversed(frames)))
     return _broken(provider)
 
 

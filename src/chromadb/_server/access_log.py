@@ -31,6 +31,8 @@ class Line(msgspec.Struct):
     sent: int
     operation: str | None = None
     error: str | None = None
+    user: str | None = None
+    """Who asked, where that has to be proved."""
 
 
 class TracedLine(Line):

@@ -366,4 +366,5 @@ def _line(request: Request, response: Response, found: Match | None, started: fl
         len(response.body),
         found.route.name if found else None,
         response.error,
+        request.identity.user_id if request.identity is not None else None,
     )

@@ -27,12 +27,13 @@ _DEFAULTS = {"tenant": Parameters().tenant, "database": Parameters().database}
 
 _PROBLEMS = {
     400: "An argument is not allowed, or the body is not JSON.",
-    403: "The settings do not allow it.",
+    403: "The credentials are missing, or do not suffice; or the settings do not allow it.",
     404: "There is no such tenant, database or collection.",
     408: "The request took too long to arrive.",
     409: "There is one of this name already.",
     413: "The request or the batch is too large.",
     422: "A field is missing or has the wrong type.",
+    429: "There were too many attempts to prove who asks.",
     500: "The database failed; nothing was changed.",
     501: "This version cannot do it.",
     503: "The server has too much to do; nothing was begun.",
@@ -45,7 +46,14 @@ _TAGS = {
 }
 """The section of an operation, by the last word of its name."""
 
-_USUAL = (400, 404, 408, 409, 413, 422, 500, 503, 504)
+_USUAL = (400, 403, 404, 408, 409, 413, 422, 429, 500, 503, 504)
+
+_SECURITY: dict[str, dict[str, str]] = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "token": {"type": "apiKey", "in": "header", "name": "X-Chroma-Token"},
+    "password": {"type": "http", "scheme": "basic"},
+}
+"""How callers may prove who they are; which of them a server asks for, if any, is a setting."""
 
 
 @cache
@@ -64,7 +72,8 @@ def document() -> dict[str, Any]:
             "description": "The HTTP API of Chroma: v2, and v1 for older clients. A server's limits are its settings.",
         },
         "paths": paths,
-        "components": {"schemas": components, "responses": _problems()},
+        "components": {"schemas": components, "responses": _problems(), "securitySchemes": _SECURITY},
+        "security": [{}, *({name: []} for name in _SECURITY)],
     }
 
 
@@ -121,9 +130,8 @@ def _parameter(name: str, place: str) -> dict[str, Any]:
 
 def _responses(route: Route) -> dict[str, Any]:
     if route.operation is None:
-        return {str(status): _problem(status) for status in (400, 408, 413, 501)}
-    statuses = [*_USUAL, *([403] if route.name == "reset" else [])]
-    responses: dict[str, Any] = {str(status): _problem(status) for status in statuses}
+        return {str(status): _problem(status) for status in (400, 403, 408, 413, 429, 501)}
+    responses: dict[str, Any] = {str(status): _problem(status) for status in _USUAL}
     kind = EXCHANGES[route.operation].answered
     answered = {"content": _content(kind)} if kind is not None else {}
     responses[str(route.status)] = {"description": "It was done.", **answered}

@@ -33,15 +33,17 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_alpn_protocols(["http/1.1"])
+    asked: list[str] = []
+
+    def tell() -> str:
+        """Tell OpenSSL the password, which it would ask for on the terminal."""
+        asked.append(password or "")
+        return password or ""
+
     try:
-        # Without a password OpenSSL would ask for one on the terminal.
-        context.load_cert_chain(certificate, key, password or _no_password)
-    except _NoPasswordError:
-        raise InvalidArgumentError(
-            f"Expected {_PASSWORD} to be set, as the key in {key or certificate!r} is encrypted."
-        ) from None
+        context.load_cert_chain(certificate, key, tell)
     except (OSError, ValueError, ssl.SSLError) as error:
-        raise InvalidArgumentError(_explained(error, certificate, key, bool(password))) from None
+        raise InvalidArgumentError(_explained(error, certificate, key, asked)) from None
     return context
 
 
@@ -72,14 +74,6 @@ def why_untrusted(context: ssl.SSLContext, certificate: str) -> str | None:
     return None
 
 
-class _NoPasswordError(Exception):
-    """A key wants a password, and there is none."""
-
-
-def _no_password() -> str:
-    raise _NoPasswordError
-
-
 def _check_file(name: str, path: str | None) -> None:
     if path is None:
         return
@@ -93,14 +87,16 @@ def _check_file(name: str, path: str | None) -> None:
         raise InvalidArgumentError(f"Expected {name} to be a PEM file, got {path!r}, which is empty.")
 
 
-def _explained(error: Exception, certificate: str, key: str | None, has_password: bool) -> str:
+def _explained(error: Exception, certificate: str, key: str | None, asked: list[str]) -> str:
     reason = str(getattr(error, "reason", "") or "")
     if "KEY_VALUES_MISMATCH" in reason or "KEY_TYPE_MISMATCH" in reason:
         return (
             f"Expected the key in {key or certificate!r} to be that of the certificate in {certificate!r}, got another."
         )
-    if has_password and ("BAD_DECRYPT" in reason or "BAD_PASSWORD" in reason):
-        return f"Expected {_PASSWORD} to be that of the key in {key or certificate!r}, got another."
+    if asked:
+        state = "that of" if asked[0] else "set, for it encrypts"
+        got = "another" if asked[0] else "none"
+        return f"Expected {_PASSWORD} to be {state} the key in {key or certificate!r}, got {got}."
     hint = "" if key else f" Where the key is in a file of its own, {_KEY} names it."
     return (
         f"Expected {_CERTIFICATE} and {_KEY} to be PEM files of a certificate and its key, got {certificate!r} and "
