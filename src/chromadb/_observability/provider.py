@@ -28,6 +28,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from chromadb._observability.options import GRPC, Endpoint, Options
+from chromadb._observability.spans import muted
 
 logger = logging.getLogger("chromadb.observability")
 
@@ -93,7 +94,7 @@ class Providers:
 
 
 def _quietly(call: Callable[[], object]) -> None:
-    _mute.on = True
+    muted.on = True
     with suppress(Exception):
         call()
 
@@ -130,11 +131,11 @@ class _Sender:
         self._lost = 0
 
     def __call__(self, batch: Any, *args: Any, **kwargs: Any) -> Any:
-        _mute.on = True
+        muted.on = True
         try:
             result = self._export(batch, *args, **kwargs)
         finally:
-            _mute.on = False
+            muted.on = False
         if result.name == "SUCCESS":
             if self._told:
                 logger.warning("the collector takes traces and metrics again; %d batches were lost", self._lost)
@@ -153,24 +154,31 @@ class _Sender:
         return result
 
 
-class _Mute(threading.local):
-    on = False
-
-
-_mute = _Mute()
-
-
 class _Reasons(logging.Filter):
     """Keeps the lines of exporters at work for us out of the log, and the last of them in mind."""
 
     last = ""
+    _next_loss = 0.0
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not _mute.on:
+        if not muted.on:
             return True
         with suppress(Exception):
-            self.last = record.getMessage()[:300]
+            said = record.getMessage()[:300]
+            if said.startswith("Queue full"):
+                self._tell_of_loss()
+            elif "hutdown" not in said:  # a consequence, not a reason
+                self.last = said
         return False
+
+    def _tell_of_loss(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_loss:
+            self._next_loss = now + QUIET
+            logger.warning(
+                "spans are lost: more of them come than the collector takes. Choose a coarser chroma_otel_granularity, "
+                "or sample them (OTEL_TRACES_SAMPLER)."
+            )
 
 
 _reasons = _Reasons()

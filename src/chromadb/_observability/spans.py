@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from time import time_ns
 from types import TracebackType
 
 from opentelemetry import context, trace
@@ -13,6 +13,14 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from chromadb import _tracing
 from chromadb._tracing import Value
+
+
+class _Muted(threading.local):
+    on = False
+
+
+muted = _Muted()
+"""Whether what OpenTelemetry logs in this thread is about our spans; ``provider`` says it in fewer words."""
 
 _propagator = TraceContextTextMapPropagator()
 
@@ -44,7 +52,7 @@ class SpanRecorder:
     def past(self, name: str, level: int, began: int) -> None:
         """Record a span that began at a time, in ns since the epoch, and ends now."""
         if level <= self.level:
-            self._tracer.start_span(name, start_time=began).end(time_ns())
+            _end(self._tracer.start_span(name, start_time=began))
 
     def headers(self) -> dict[str, str]:
         """Return the HTTP headers that tell a server which trace a request belongs to."""
@@ -86,7 +94,7 @@ class RecordedSpan:
         if kind is not None:
             # Not the message, which may show what callers store.
             self.fail(kind.__name__)
-        self._span.end()
+        _end(self._span)
         context.detach(self._token)
 
     def note(self, name: str, value: Value) -> None:
@@ -101,6 +109,12 @@ class RecordedSpan:
         """Say which error it ends with."""
         self._span.set_attribute("error.type", error)
         self._span.set_status(Status(StatusCode.ERROR))
+
+
+def _end(span: Span) -> None:
+    muted.on = True
+    span.end()
+    muted.on = False
 
 
 def trace_id() -> str | None:
