@@ -230,3 +230,52 @@ if child:
     _, status = os.waitpid(child, 0)
     sys.exit(os.waitstatus_to_exitcode(status))
 """
+
+USERS = """
+users:
+- id: watcher
+  role: watcher
+  tokens: [token-watcher]
+- id: reader
+  role: reader
+  tokens: [token-reader]
+roles_mapping:
+  watcher:
+    actions: ["system:metrics"]
+  reader:
+    actions: ["collection:get"]
+"""
+
+
+def test_metrics_are_for_those_who_may_see_them(start_server: Start, tmp_path: Any) -> None:
+    users = tmp_path / "users.yaml"
+    users.write_text(USERS)
+    server = start_server(
+        chroma_prometheus_metrics=True,
+        chroma_server_authn_provider="chromadb.auth.token_authn.TokenAuthenticationServerProvider",
+        chroma_server_authn_credentials_file=str(users),
+        chroma_server_authz_provider="chromadb.auth.simple_rbac_authz.SimpleRBACAuthorizationProvider",
+        chroma_server_authz_config_file=str(users),
+    )
+
+    def ask(token: str | None) -> int:
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        return httpx.get(f"{server.url}/metrics", headers=headers).status_code
+
+    assert [ask(token) for token in (None, "wrong", "token-reader", "token-watcher")] == [403, 403, 403, 200]
+
+
+def test_metrics_can_be_opened_to_everybody(start_server: Start) -> None:
+    server = start_server(
+        chroma_prometheus_metrics=True,
+        chroma_server_authn_provider="chromadb.auth.token_authn.TokenAuthenticationServerProvider",
+        chroma_server_authn_credentials="token-of-mine",
+        chroma_server_auth_ignore_paths={"/metrics": ["GET"]},
+    )
+    assert httpx.get(f"{server.url}/metrics").status_code == 200
+    assert httpx.get(f"{server.url}/api/v2/tenants/default_tenant").status_code == 403
+
+
+def test_settings_that_cannot_be_keep_a_server_from_starting(start_server: Start) -> None:
+    with pytest.raises(AssertionError, match="to be a host, or a URL"):
+        start_server(chroma_otel_collection_endpoint="ftp://collector")
