@@ -35,7 +35,7 @@ def test_the_keys_of_the_published_server() -> None:
     settings = found.settings
     assert (found.host, found.port, found.log_path, found.workers, found.remarks) == ("0.0.0.0", 9000, None, 1, [])
     assert (settings.is_persistent, settings.persist_directory, settings.allow_reset) == (True, "./here", True)
-    assert settings.chroma_server_cors_allow_origins == ["http://a.example", "http://b.example"]
+    assert settings.chroma_cors_allow_origins == ["http://a.example", "http://b.example"]
     assert settings.chroma_server_max_body_bytes == 1_000_000
     assert settings.chroma_otel_collection_endpoint == "http://traces.example:4317"
     assert settings.chroma_otel_service_name == "mine"
@@ -68,7 +68,7 @@ def test_the_environment_goes_before_the_file() -> None:
     )
     assert (found.port, found.host, found.workers) == (2, "::1", 1)
     assert (found.settings.persist_directory, found.settings.allow_reset) == ("b", True)
-    assert found.settings.chroma_server_cors_allow_origins == ["http://a.b"]
+    assert found.settings.chroma_cors_allow_origins == ["http://a.b"]
     assert found.settings.chroma_otel_collection_endpoint == "http://c"
 
 

@@ -37,7 +37,7 @@ KEYS = {
     "log_path": Key(None, "a file that the log is appended to"),
     "workers": Key(None, "how many processes serve the directory"),
     "allow_reset": Key("allow_reset", "whether `reset()` is allowed"),
-    "cors_allow_origins": Key("chroma_server_cors_allow_origins", "origins whose pages may call the server"),
+    "cors_allow_origins": Key("chroma_cors_allow_origins", "origins whose pages may call the server"),
     "max_payload_size_bytes": Key("chroma_server_max_body_bytes", "the longest body of a request"),
     "open_telemetry": Key(None, "`endpoint` and `service_name` of traces"),
 }
