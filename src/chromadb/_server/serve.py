@@ -25,7 +25,6 @@ from chromadb._server.logs import begin_logging
 from chromadb._server.protocol import HttpProtocol
 from chromadb._server.sockets import BACKLOG, SPREADS, SocketAddress, is_loopback, join, listen, reserve
 from chromadb._server.tls import tls_context, why_untrusted
-from chromadb._server.unsupported import warn_of_settings_without_effect
 from chromadb._server.workers import Workers
 from chromadb._settings import Settings
 from chromadb._settings.sources import refuse_unprotecting
@@ -65,7 +64,6 @@ def serve(settings: Settings, *, host: str, port: int, log_path: str | None = No
     check_observability(settings)
     check_limits(settings)
     log = begin_logging(log_path, settings)
-    warn_of_settings_without_effect(settings)
     raise_file_limit(settings)
     # A directory is made only for a server that has its port.
     sockets = listen(host, port)

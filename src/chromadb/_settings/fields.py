@@ -26,7 +26,7 @@ Group = Literal[
     "distributed",
     "legacy",
 ]
-Effect = Literal["used", "later", "accepted"]
+Effect = Literal["used", "accepted"]
 
 ARGUMENT = "argument"
 ASSIGNMENT = "assignment"
@@ -109,11 +109,6 @@ def used(default: T, group: Group, about: str) -> T:
     """Declare a setting that has an effect."""
     # The type checker is to see the annotation of the attribute; a Field is what stands in the class.
     return cast(T, Field(default, group, "used", about))
-
-
-def later(default: T, group: Group, about: str) -> T:
-    """Declare a setting that is checked and kept for a part that is still to come."""
-    return cast(T, Field(default, group, "later", about))
 
 
 def accepted(default: T, group: Group, about: str) -> T:
