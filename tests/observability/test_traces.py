@@ -178,3 +178,17 @@ def test_an_endpoint_says_how_it_is_spoken_with(endpoint: str, protocol: str, ur
     assert options is not None
     assert options.endpoint is not None
     assert (options.endpoint.protocol, options.endpoint.url("traces")) == (protocol, url)
+
+
+def test_a_server_that_ends_leaves_a_client_of_the_same_process_its_traces(collector: Collector) -> None:
+    from chromadb._server.app import Application
+
+    client = chromadb.EphemeralClient(Settings(**collector.settings))
+    client.heartbeat()
+    application = Application(Settings(**collector.settings))
+    application.open()
+    application.close()
+    collector.wait(lambda: collector.named("heartbeat"))
+    client.count_collections()
+    collector.wait(lambda: collector.named("count_collections"))
+    client.close()

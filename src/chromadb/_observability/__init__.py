@@ -40,4 +40,6 @@ def observe(settings: Settings, *, server: bool = False) -> Observer | None:
         return None
     from chromadb._observability.observer import observer_of
 
-    return observer_of(options)
+    observer = observer_of(options)
+    observer.users += 1
+    return observer

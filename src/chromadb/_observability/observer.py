@@ -41,6 +41,8 @@ class Observer:
     def __init__(self, options: Options) -> None:
         self.options = options
         self._pid = os.getpid()
+        self.users = 0
+        """Servers, which leave, and clients, which stay until the process ends: programs make one for every question."""
         self.providers = Providers(options)
         tracers, meters = self.providers.tracers, self.providers.meters
         self.recorder = None if tracers is None else SpanRecorder(tracers.get_tracer(SCOPE), options.level)
@@ -70,6 +72,14 @@ class Observer:
     def async_client(self, runner: AsyncRunner) -> AsyncObservedRunner:
         """Return the runner of an asynchronous client whose operations are recorded."""
         return AsyncObservedRunner(runner, self)
+
+    def leave(self, seconds: float) -> None:
+        """Send what waits, for so many seconds at most; the last user ends it."""
+        self.users -= 1
+        if self.users > 0:
+            self.providers.flush(seconds)
+        else:
+            self.close(seconds)
 
     def close(self, seconds: float = PATIENCE) -> None:
         """Send what waits, for so many seconds at most, and end."""

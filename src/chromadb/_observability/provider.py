@@ -73,16 +73,15 @@ class Providers:
             self._closing.append(self.meters.shutdown)
         _mute_exporters()
 
+    def flush(self, seconds: float) -> None:
+        """Send what waits; a collector that cannot be reached is given `seconds`."""
+        providers = [each for each in (self.tracers, self.meters) if each is not None]
+        _within(seconds, [each.force_flush for each in providers])
+
     def close(self, seconds: float) -> None:
         """Send what waits, and end; a collector that cannot be reached is given `seconds`."""
-        threads = [threading.Thread(target=_quietly, args=(each,), daemon=True) for each in self._closing]
-        self._closing = []
-        for thread in threads:
-            thread.start()
-        latest = time.monotonic() + seconds
-        for thread in threads:
-            thread.join(max(0.0, latest - time.monotonic()))
-        if any(thread.is_alive() for thread in threads):
+        closing, self._closing = self._closing, []
+        if not _within(seconds, closing):
             for exporter in self._exporters:
                 _quietly(exporter.shutdown)
 
@@ -91,6 +90,17 @@ class Providers:
         exporter.export = _Sender(exporter.export)
         self._exporters.append(exporter)
         return exporter
+
+
+def _within(seconds: float, calls: list[Callable[[], object]]) -> bool:
+    """Make calls at the same time; return whether all of them returned in time."""
+    threads = [threading.Thread(target=_quietly, args=(each,), daemon=True) for each in calls]
+    for thread in threads:
+        thread.start()
+    latest = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, latest - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)
 
 
 def _quietly(call: Callable[[], object]) -> None:

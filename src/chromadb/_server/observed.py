@@ -69,7 +69,7 @@ class ObservedServer:
             self._timer.cancel()
         for forget in self._forget:
             forget()
-        self._observer.close(seconds)
+        self._observer.leave(seconds)
 
     def _share(self) -> None:
         assert self.scraped is not None

@@ -88,7 +88,7 @@ class SettingsTable:
         2,
         "client",
         "How often a request is sent again where that is safe: reads if the connection broke or the server is "
-        "unavailable (502, 503, 504), writes if there was no connection.",
+        "unavailable (502, 503, 504), writes if there was no connection; both if they are asked to come again (429).",
     )
 
     chroma_client_auth_provider: str | None = used(
