@@ -42,7 +42,7 @@ class Observer:
         self.options = options
         self._pid = os.getpid()
         self.users = 0
-        """Servers, which leave, and clients, which stay until the process ends: programs make one for every question."""
+        """Servers, which leave, and clients, which stay: programs make one for every question."""
         self.providers = Providers(options)
         tracers, meters = self.providers.tracers, self.providers.meters
         self.recorder = None if tracers is None else SpanRecorder(tracers.get_tracer(SCOPE), options.level)
