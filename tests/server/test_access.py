@@ -163,7 +163,6 @@ def test_no_method_leads_around(tokens: Any, method: str) -> None:
         [("authorization", "Bearer t0ken"), ("x-chroma-token", "a"), ("x-chroma-token", "b")],
         [("authorization", "Bearer t0ken, Bearer t0ken")],
         [("authorization", "Bearer t0ken\x00")],
-        [("authorization", " Bearer t0ken")],
         [("authorization", "Bearer\xa0t0ken")],
         [("authorization", "Bearer t0ken\x85")],
         [("proxy-authorization", "Bearer t0ken")],
@@ -173,6 +172,10 @@ def test_no_method_leads_around(tokens: Any, method: str) -> None:
 )
 def test_no_way_of_writing_a_header_leads_around(tokens: Any, headers: list[tuple[str, str]]) -> None:
     assert tokens.send("GET", IDENTITY, headers=headers).status == 403
+
+
+def test_blanks_around_a_header_are_none_of_it(tokens: Any) -> None:
+    assert tokens.send("GET", IDENTITY, headers={"authorization": " \tBearer t0ken \t"}).status == 200
 
 
 def test_a_token_in_the_query_or_the_body_is_none(tokens: Any) -> None:

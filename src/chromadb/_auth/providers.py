@@ -35,10 +35,14 @@ class HasSettings(Protocol):
 
 
 class System:
-    """What a provider is made with, of this project's own making."""
+    """What the providers of a client or a server are made with."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+
+    def require(self, name: str) -> Any:
+        """Return a setting, which has to be set."""
+        return self.settings.require(name)
 
 
 class ServerAuthenticationProvider(ABC):

@@ -300,7 +300,7 @@ def _headers(request: Request) -> dict[str, str]:
     """
     headers: dict[str, str] = {}
     for name, value in request.all_headers:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t")
         if key in headers and key in _CREDENTIALS:
             raise _forbidden("a credential is given twice.")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
