@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,8 @@ from chromadb._limits.runner import LimitedRunner
 from chromadb._model.entities import TenantUsage
 from chromadb._model.operations import Runner
 from chromadb._settings import Settings
-from chromadb.errors import ChromaError, InvalidArgumentError
+from chromadb._settings.classes import System, made, named_class
+from chromadb.errors import InvalidArgumentError
 
 _RATE, _ASYNC = "chroma_rate_limit_enforcer_impl", "chroma_async_rate_limit_enforcer_impl"
 _QUOTA = "chroma_quota_enforcer_impl"
@@ -43,7 +43,7 @@ _QUOTAS = (
 )
 
 
-class System:
+class LimitSystem(System):
     """What enforcers are made with.
 
     Args:
@@ -55,7 +55,7 @@ class System:
     def __init__(
         self, settings: Settings, tenant_usage: Callable[[str], TenantUsage] | None = None, shared: str | None = None
     ) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.shared = shared
         if tenant_usage is not None:
             self.tenant_usage = tenant_usage
@@ -73,9 +73,9 @@ def check_limits(settings: Settings) -> None:
                 f"The setting {name} is no more since 0.5.12: {instead}. It is refused, not ignored, because the limit "
                 "would not be kept."
             )
-    _enforcer(settings, _RATE, RateLimitEnforcer)
-    limiting = _enforcer(settings, _ASYNC, AsyncRateLimitEnforcer)
-    quota = _enforcer(settings, _QUOTA, QuotaEnforcer)
+    named_class(settings, _RATE, RateLimitEnforcer, BUILT_IN)
+    limiting = named_class(settings, _ASYNC, AsyncRateLimitEnforcer, BUILT_IN)
+    quota = named_class(settings, _QUOTA, QuotaEnforcer, BUILT_IN)
     rate = settings.chroma_rate_limit_requests_per_second
     if settings.chroma_rate_limit_burst is not None and rate is None:
         raise InvalidArgumentError(
@@ -107,12 +107,12 @@ def limited(runner: Runner, settings: Settings, tenant_usage: Callable[[str], Te
             f"{settings.chroma_quota_bytes_per_tenant}: it is about files. Set is_persistent, or set "
             "chroma_quota_records_per_tenant."
         )
-    rate_kind = _enforcer(settings, _RATE, RateLimitEnforcer)
-    quota_kind = _enforcer(settings, _QUOTA, QuotaEnforcer)
-    system = System(settings, tenant_usage)
-    rate = None if rate_kind is SimpleRateLimitEnforcer else _made(_RATE, rate_kind, system)
+    rate_kind = named_class(settings, _RATE, RateLimitEnforcer, BUILT_IN)
+    quota_kind = named_class(settings, _QUOTA, QuotaEnforcer, BUILT_IN)
+    system = LimitSystem(settings, tenant_usage)
+    rate = None if rate_kind is SimpleRateLimitEnforcer else made(_RATE, rate_kind, system)
     unlimited = quota_kind is SimpleQuotaEnforcer and all(settings[name] is None for name in _QUOTAS)
-    quota = None if unlimited else _made(_QUOTA, quota_kind, system)
+    quota = None if unlimited else made(_QUOTA, quota_kind, system)
     return runner if rate is None and quota is None else LimitedRunner(runner, rate, quota)
 
 
@@ -126,41 +126,11 @@ def request_enforcer(settings: Settings, shared: str | None) -> AsyncRateLimitEn
     Raises:
         InvalidArgumentError: the class cannot be had.
     """
-    kind = _enforcer(settings, _ASYNC, AsyncRateLimitEnforcer)
+    kind = named_class(settings, _ASYNC, AsyncRateLimitEnforcer, BUILT_IN)
     if kind is SimpleAsyncRateLimitEnforcer and settings.chroma_rate_limit_requests_per_second is None:
         return None
-    made: AsyncRateLimitEnforcer = _made(_ASYNC, kind, System(settings, shared=shared))
-    return made
-
-
-def _enforcer(settings: Settings, setting: str, base: type) -> Any:
-    """Return the class that a setting names."""
-    path = settings[setting]
-    if path in BUILT_IN:
-        found, reason = BUILT_IN[path], ""
-    else:
-        module, _, name = path.strip().rpartition(".")
-        try:
-            found, reason = (getattr(importlib.import_module(module), name) if module else None), ""
-        except (ImportError, AttributeError, ValueError) as error:
-            found, reason = None, f" ({error})"
-    if isinstance(found, type) and issubclass(found, base):
-        return found
-    raise InvalidArgumentError(
-        f"Expected {setting} to be the dotted path of a class derived from {base.__name__}; got {path!r}{reason}."
-    )
-
-
-def _made(setting: str, kind: Any, system: System) -> Any:
-    try:
-        return kind(system)
-    except ChromaError:
-        raise
-    except Exception as error:
-        raise InvalidArgumentError(
-            f"The class of {setting}, {kind.__module__}.{kind.__qualname__}, cannot be made: it raised "
-            f"{type(error).__name__}: {error}."
-        ) from error
+    enforcer: AsyncRateLimitEnforcer = made(_ASYNC, kind, LimitSystem(settings, shared=shared))
+    return enforcer
 
 
 def _in_vain(name: str, setting: str, kind: type) -> InvalidArgumentError:

@@ -5,21 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from enum import Enum
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from chromadb._settings import Settings
+from chromadb._settings.classes import HasSettings
 
 T = TypeVar("T", bound=Callable[..., Any])
 A = TypeVar("A", bound=Callable[..., Awaitable[Any]])
-
-
-class HasSettings(Protocol):
-    """What an enforcer is made with."""
-
-    @property
-    def settings(self) -> Settings:
-        """The settings of the client or the server."""
-        ...
 
 
 class Action(str, Enum):

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from chromadb._limits.enforcers import Action, HasSettings, QuotaEnforcer
+from chromadb._limits.enforcers import Action, QuotaEnforcer
 from chromadb._model import operations as op
 from chromadb._model.entities import TenantUsage
 from chromadb._model.names import shorten
 from chromadb._model.operations import Selection
+from chromadb._settings.classes import HasSettings
 from chromadb.errors import QuotaError
 
 FRESH = 1.0

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
 from chromadb._limits.buckets import Buckets
-from chromadb._limits.enforcers import AsyncRateLimitEnforcer, HasSettings, RateLimitEnforcer
+from chromadb._limits.enforcers import AsyncRateLimitEnforcer, RateLimitEnforcer
 from chromadb._model.names import shorten
+from chromadb._settings.classes import HasSettings
 from chromadb.errors import RateLimitError
 
 T = TypeVar("T", bound=Callable[..., Any])

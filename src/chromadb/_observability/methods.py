@@ -6,12 +6,13 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from chromadb import _tracing
 from chromadb._observability import observe
 from chromadb._observability.options import LEVELS
 from chromadb._settings import Settings
+from chromadb._settings.classes import HasSettings
 from chromadb._tracing import Recorder, Span, Value
 
 T = TypeVar("T", bound=Callable[..., Any])
@@ -24,15 +25,6 @@ class OpenTelemetryGranularity(Enum):
     OPERATION = "operation"
     OPERATION_AND_SEGMENT = "operation_and_segment"
     ALL = "all"
-
-
-class HasSettings(Protocol):
-    """What a client of OpenTelemetry is made with."""
-
-    @property
-    def settings(self) -> Settings:
-        """The settings."""
-        ...
 
 
 class OpenTelemetryClient:

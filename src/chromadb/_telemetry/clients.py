@@ -21,10 +21,11 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from chromadb._settings import Settings
+from chromadb._settings.classes import HasSettings
 from chromadb._telemetry.events import ProductTelemetryEvent
 from chromadb.errors import InvalidArgumentError
 
@@ -41,15 +42,6 @@ MOST = 1_000
 
 WHITELISTED = ("chroma_api_impl", "is_persistent", "chroma_server_ssl_enabled", "chroma_server_api_default_path")
 """The settings that are told of."""
-
-
-class HasSettings(Protocol):
-    """What a client is made with."""
-
-    @property
-    def settings(self) -> Settings:
-        """The settings."""
-        ...
 
 
 class ServerContext(Enum):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 from contextlib import suppress
 from typing import Any
@@ -11,6 +10,7 @@ from chromadb._model import operations as op
 from chromadb._model.operations import Operation, R, Runner
 from chromadb._model.where import Compare, Filter, MatchDocument
 from chromadb._settings import Settings
+from chromadb._settings.classes import System, made, named_class
 from chromadb._telemetry import POSTHOG
 from chromadb._telemetry.clients import Posthog, ProductTelemetryClient, ServerContext, check_posthog
 from chromadb._telemetry.events import (
@@ -24,16 +24,8 @@ from chromadb._telemetry.events import (
     ProductTelemetryEvent,
     ServerStartEvent,
 )
-from chromadb.errors import InvalidArgumentError
 
 logger = logging.getLogger("chromadb.telemetry")
-
-
-class System:
-    """What a client of telemetry is made with."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
 
 
 def telemetry_client(settings: Settings, *, server: bool) -> ProductTelemetryClient | None:
@@ -47,24 +39,15 @@ def telemetry_client(settings: Settings, *, server: bool) -> ProductTelemetryCli
         InvalidArgumentError: the settings name a class that cannot be had, or half of what it takes.
     """
     check_posthog(settings)
-    names = {settings.chroma_product_telemetry_impl, settings.chroma_telemetry_impl} - {POSTHOG}
     if not settings.anonymized_telemetry:
         return None
-    system = System(settings)
-    if not names:
-        return _placed(Posthog(system), server) if settings.chroma_product_telemetry_api_key else None
-    path = sorted(names)[0]
-    module, _, name = path.strip().rpartition(".")
-    try:
-        found, reason = (getattr(importlib.import_module(module), name) if module else None), ""
-    except (ImportError, AttributeError, ValueError) as error:
-        found, reason = None, f" ({error})"
-    if not (isinstance(found, type) and issubclass(found, ProductTelemetryClient)):
-        raise InvalidArgumentError(
-            f"Expected chroma_product_telemetry_impl to be the dotted path of a class derived from "
-            f"ProductTelemetryClient; got {path!r}{reason}."
-        )
-    return _placed(found(system), server)
+    setting = "chroma_product_telemetry_impl"
+    if settings.chroma_product_telemetry_impl == POSTHOG:
+        setting = "chroma_telemetry_impl"
+    kind = named_class(settings, setting, ProductTelemetryClient, {POSTHOG: Posthog})
+    if kind is Posthog and not settings.chroma_product_telemetry_api_key:
+        return None
+    return _placed(made(setting, kind, System(settings)), server)
 
 
 def _placed(client: ProductTelemetryClient, server: bool) -> ProductTelemetryClient:
