@@ -233,6 +233,30 @@ def test_too_many_attempts_at_once_are_refused(tokens: Any) -> None:
     assert (refused.json["error"], refused.headers["retry-after"]) == ("RateLimitError", "2")
 
 
+def test_many_requests_of_a_client_that_begins_are_one_attempt(
+    passwords: Any, own: Any, monkeypatch: pytest.MonkeyPatch, no_pause: list[float]
+) -> None:
+    checked = []
+    check = bcrypt.checkpw
+    monkeypatch.setattr("bcrypt.checkpw", lambda *given: checked.append(given) or check(*given))
+
+    def statuses(api: Any, headers: dict[str, str]) -> set[int]:
+        async def all_of_them() -> list[Any]:
+            whole = {"type": "http.request", "body": b""}
+            return list(await asyncio.gather(*[api._drive("GET", IDENTITY, [whole], headers, {}) for _ in range(60)]))
+
+        return {answer.status for answer in api._loop.run_until_complete(all_of_them())}
+
+    assert statuses(passwords, basic("rob", "rob")) == {200}
+    assert len(checked) == 1
+    assert statuses(passwords, basic("rob", "wrong")) == {403}
+    assert len(checked) == 2
+    assert statuses(own, {"x-user": "bob"}) == {200}
+    assert statuses(own, {"x-user": "error"}) == {500}
+    assert no_pause == []
+    assert passwords.application._access._pending == own.application._access._pending == {}
+
+
 def test_to_send_no_credentials_is_no_attempt(tokens: Any, no_pause: list[float]) -> None:
     for _ in range(30):
         assert tokens.send("GET", IDENTITY, headers={}).status == 403
@@ -374,3 +398,30 @@ def test_answers_are_not_kept_by_browsers_and_not_taken_for_something_else(token
     page = tokens.send("GET", "/docs", headers={}).headers
     assert page["x-content-type-options"] == "nosniff"
     assert "frame-ancestors 'none'" in page["content-security-policy"]
+
+
+def test_users_with_passwords_have_roles_too(make_api: Callable[..., Any]) -> None:
+    users = {name: bcrypt.hashpw(name.encode(), bcrypt.gensalt(4)).decode() for name in ("admin", "rob", "eve")}
+    api = make_api(
+        chroma_server_authn_provider=BASIC,
+        chroma_server_authn_credentials="\n".join(f"{name}:{hashed}" for name, hashed in users.items()),
+        chroma_server_authz_provider="chromadb.auth.simple_rbac_authz.SimpleRBACAuthorizationProvider",
+        chroma_server_authz_config=json.dumps(
+            {
+                "roles_mapping": {
+                    "admin": {"actions": ["db:create_collection", "db:list_collections"]},
+                    "reader": {"actions": ["db:list_collections"]},
+                },
+                "users": [{"id": "admin", "role": "admin"}, {"id": "rob", "role": "reader"}],
+            }
+        ),
+    )
+    statuses = {
+        user: (
+            api.send("POST", COLLECTIONS, {"name": f"of-{user}"}, basic(user, user)).status,
+            api.send("GET", COLLECTIONS, headers=basic(user, user)).status,
+            api.send("GET", IDENTITY, headers=basic(user, user)).status,
+        )
+        for user in users
+    }
+    assert statuses == {"admin": (200, 200, 200), "rob": (403, 200, 200), "eve": (403, 403, 200)}

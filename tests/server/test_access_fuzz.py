@@ -82,7 +82,8 @@ class Dice:
         """Return the value of a header that proves nothing, however much it looks like it."""
         scheme = self.one(["Bearer ", "bearer ", "Basic ", "Token ", "Bearer", "", "Bearer\t", "Digest username="])
         value = scheme + self.spoiled(token)
-        parts = value.split(" ")
+        # Blanks around the value of a header are none of it.
+        parts = value.strip(" \t").split(" ")
         proves = parts[0].lower() == "bearer" and parts[-1] in (ROOT, OURS) and not any(parts[1:-1])
         return "Bearer x" if proves else value
 

@@ -83,6 +83,7 @@ class Access:
         self._overwrites = protection.overwrites
         self._attempts = Attempts()
         self._proofs = Proofs()
+        self._pending: dict[bytes, asyncio.Future[UserIdentity | Exception]] = {}
         # Checks take turns of their own, so that requests of those who are known never wait behind them.
         self._checks = Pool(max(1, self._authentication.threads), most, seconds)
         self._decisions = Pool(max(1, self._authorization.threads if self._authorization else 1), most, seconds)
@@ -119,11 +120,29 @@ class Access:
             raise Refusal(403, "AuthError", UNKNOWN)
         digest = self._proofs.digest(_telling(headers, provider.credential_headers))
         known = self._proofs.find(digest, now)
-        if known is not None and provider.remember_seconds:
-            return known
+        pending = self._pending.get(digest)
+        if known is None and pending is not None:
+            # Many requests of a client that begins are one attempt.
+            found = await asyncio.shield(pending)
+            if isinstance(found, Exception):
+                raise found
+            known = found
         if known is not None:
-            return await self._check(headers)
-        address = address_of(request.client)
+            return known if provider.remember_seconds else await self._check(headers)
+        pending = self._pending[digest] = asyncio.get_running_loop().create_future()
+        try:
+            identity = await self._attempt(address_of(request.client), headers, now)
+        except BaseException as error:
+            pending.set_result(error if isinstance(error, Exception) else _broken(provider))
+            raise
+        finally:
+            del self._pending[digest]
+        pending.set_result(identity)
+        self._proofs.remember(digest, identity, time.monotonic() + (provider.remember_seconds or _REMEMBERED))
+        return identity
+
+    async def _attempt(self, address: str, headers: dict[str, str], now: float) -> UserIdentity:
+        """Check credentials that are not known, when it is the turn of the address they come from."""
         wait = self._attempts.begin(address, now)
         if wait is None:
             raise Refusal(
@@ -140,10 +159,9 @@ class Access:
                 await asyncio.sleep(wait)
             identity = await self._check(headers)
             proved = True
+            return identity
         finally:
             self._attempts.end(address, proved=proved)
-        self._proofs.remember(digest, identity, time.monotonic() + (provider.remember_seconds or _REMEMBERED))
-        return identity
 
     async def admit_to(self, action: AuthzAction, request: Request) -> None:
         """Return if whoever sends a request may do something that concerns all tenants.
