@@ -55,7 +55,7 @@ def test_a_trace_leads_from_the_client_through_the_server_to_the_storage(
     assert asked.kind == 3
     assert request.attributes["http.response.status_code"] == 200
     inside = {span.name for span in spans.values() if span.parent == request.id}
-    assert {"wire.decode", "wire.encode", "server.wait", "query"} <= inside
+    assert {"server.receive", "wire.decode", "wire.encode", "server.wait", "query"} <= inside
 
 
 async def _asynchronously(url: str, settings: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ from chromadb._server.request import Receive, Request, Scope, Send
 from chromadb._server.router import Match, match
 from chromadb._settings import Settings
 from chromadb._telemetry import told
+from chromadb._tracing import span
 from chromadb._wire import codec
 from chromadb._wire.errors import Failure, encode_error
 from chromadb.errors import BatchSizeExceededError, ChromaError, InternalError, RateLimitError
@@ -241,7 +242,10 @@ class Application:
         engine, access = self._engine, self._access
         if engine is None:
             raise InternalError("The server is not open. Run it with the lifespan protocol of ASGI on.")
-        user = request.identity = await access.identify(request, found.route) if access is not None else None
+        user: UserIdentity | None = None
+        if access is not None:
+            with span("server.identify"):
+                user = request.identity = await access.identify(request, found.route)
         if self._rates is None:
             return await self._work(engine, request, found, user)
         return await self._rates.within(request, found, lambda: self._work(engine, request, found, user))
@@ -250,8 +254,12 @@ class Application:
         settings, access = self.settings, self._access
         parameters = {**request.query, **found.parameters}
         if access is not None and user is not None:
-            parameters = await access.admit(user, found, parameters, self._find)
-        body = await request.body(settings.chroma_server_max_body_bytes, settings.chroma_server_request_timeout_seconds)
+            with span("server.admit"):
+                parameters = await access.admit(user, found, parameters, self._find)
+        with span("server.receive"):
+            body = await request.body(
+                settings.chroma_server_max_body_bytes, settings.chroma_server_request_timeout_seconds
+            )
         dialect, kind = request.dialect, found.route.operation
 
         def decode() -> Operation[Any]:
