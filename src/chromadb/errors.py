@@ -165,6 +165,9 @@ class RateLimitError(ChromaError):
     _code = 429
     _wire_name = "RateLimitError"
 
+    retry_after: float | None = None
+    """Seconds after which it may be tried again; None if that is not known."""
+
 
 # --- the service ----------------------------------------------------------------------------------
 

@@ -112,12 +112,13 @@ def test_authentication_that_would_have_no_effect_is_refused(
     assert not os.path.exists("data")
 
 
-def test_traces_that_are_not_sent_are_a_warning(serve: Any) -> None:
-    Path("config.yaml").write_text("persist_path: data\nport: 0\nopen_telemetry: {endpoint: 'http://localhost:4317'}\n")
-    server = serve("config.yaml")
-    server.process.send_signal(signal.SIGTERM)
-    _, err = server.process.communicate(timeout=20)
-    assert "chroma_otel_collection_endpoint has no effect" in err
+def test_where_traces_go_stands_in_the_file(chroma: Any) -> None:
+    Path("config.yaml").write_text("persist_path: data\nport: 0\nopen_telemetry: {endpoint: 'ftp://collector'}\n")
+    code, out, err = chroma("run", "config.yaml")
+    assert (code, out) == (1, "")
+    assert "Expected chroma_otel_collection_endpoint to be a host, or a URL" in err
+    assert err.count("\n") == 1
+    assert not os.path.exists("data")
 
 
 def test_a_value_of_the_file_that_is_not_allowed_is_named_with_its_place(chroma: Any) -> None:

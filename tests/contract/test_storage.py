@@ -634,3 +634,44 @@ def test_a_backup_has_everything_and_changes_nothing(
         backend.backup(tmp_path / "backup", False, None, None, "1.0")
     dated = [backend.backup(tmp_path / "all", True, 1, None, "1.0").path for _ in range(2)]
     assert [Path(path).exists() for path in dated] == [False, True]
+
+
+# --- what there is --------------------------------------------------------------------------------
+
+
+def test_what_a_tenant_stores_is_counted_in_all_of_its_databases_and_in_no_other(backend: Backend) -> None:
+    backend.create_tenant("other")
+    backend.create_database("first", "other")
+    backend.create_database("second", "other")
+    assert backend.tenant_usage("other").collections == 0
+    for database in ("first", "second"):
+        with backend.open(create(backend, "letters", database=database, tenant="other")) as store:
+            store.write("add", records(["a", "b"]))
+    with backend.open(create(backend, "mine")) as store:
+        store.write("add", records(["c"]))
+    assert (backend.tenant_usage("other").collections, backend.tenant_usage("other").records) == (2, 4)
+    assert (backend.tenant_usage(TENANT).collections, backend.tenant_usage(TENANT).records) == (1, 1)
+    backend.delete_collection("other", "first", "letters")
+    assert (backend.tenant_usage("other").collections, backend.tenant_usage("other").records) == (1, 2)
+
+
+def test_counting_again_sees_what_was_written_meanwhile(backend: Backend) -> None:
+    address = create(backend, "letters")
+    for number in range(5):
+        with backend.open(address) as store:
+            store.write("add", records([str(number)]))
+        assert backend.tenant_usage(TENANT).records == number + 1
+    with backend.open(address) as store:
+        store.delete(Selection(["0"]))
+    assert backend.tenant_usage(TENANT).records == 4
+
+
+def test_what_is_open_is_told_of(backend: Backend) -> None:
+    assert backend.usage().collections == 0
+    with backend.open(create(backend, "letters")) as store:
+        store.write("add", records(["a", "b"]))
+        store.query(np.array([[1, 2, 3]], dtype=np.float32), 1, EVERYTHING, ())
+    usage = backend.usage()
+    assert (usage.collections, usage.loose, usage.unbuilt, usage.due) == (1, 2, 2, 0)
+    assert usage.nbytes > 0
+    assert backend.size() >= 0

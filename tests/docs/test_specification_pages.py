@@ -25,9 +25,11 @@ import pytest
 
 import chromadb
 from chromadb import Documents, EmbeddingFunction, Embeddings
+from chromadb._observability.options import read_options
 from chromadb.api.client import SharedSystemClient
 from chromadb.config import Settings
 from chromadb.errors import ChromaAuthError, DuplicateIDError
+from chromadb.telemetry.opentelemetry import OpenTelemetryGranularity
 from chromadb.utils import embedding_functions
 
 HERE = "covered here"
@@ -79,7 +81,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "integrations/frameworks/streamlit": ("frameworks",),
     "production/administration/auth": (HERE, "js"),
     "production/administration/migration": (HERE, "cli", "server"),
-    "production/administration/observability": ("observability",),
+    "production/administration/observability": (HERE,),
     "production/administration/performance": ("performance",),
     "production/chroma-server/client-server-mode": (HERE, "cli", "js"),
     "production/chroma-server/python-thin-client": (HERE,),
@@ -589,6 +591,31 @@ def test_getting_started(default_model: None) -> None:
     results = collection.query(query_texts=["This is a query document about florida"], n_results=2)
     assert sorted(results["ids"][0]) == ["id1", "id2"]
     assert collection.count() == 2
+
+
+@page("production/administration/observability")
+def test_observability(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHROMA_OTEL_COLLECTION_ENDPOINT", "api.honeycomb.com")
+    monkeypatch.setenv("CHROMA_OTEL_SERVICE_NAME", "mine")
+    monkeypatch.setenv("CHROMA_OTEL_COLLECTION_HEADERS", '{"x-honeycomb-team": "abc"}')
+    for granularity in OpenTelemetryGranularity:
+        monkeypatch.setenv("CHROMA_OTEL_GRANULARITY", granularity.value)
+        options = read_options(Settings())
+        if granularity is OpenTelemetryGranularity.NONE:
+            assert options is None
+            continue
+        assert options is not None
+        assert options.endpoint is not None
+        assert options.endpoint.url("traces") == "https://api.honeycomb.com:443"
+        assert (options.service, options.headers) == ("mine", (("x-honeycomb-team", "abc"),))
+        assert options.level == ["none", "operation", "operation_and_segment", "all"].index(granularity.value)
+    monkeypatch.delenv("CHROMA_OTEL_SERVICE_NAME")
+    monkeypatch.setenv("CHROMA_OTEL_COLLECTION_ENDPOINT", "http://otel-collector:4317/")
+    options = read_options(Settings())
+    assert options is not None
+    assert options.service == "chromadb"
+    assert options.endpoint is not None
+    assert options.endpoint.protocol == "grpc"
 
 
 @page("docs/overview/telemetry")

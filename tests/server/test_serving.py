@@ -324,12 +324,11 @@ def test_authentication_that_would_have_no_effect(tmp_path: Path, name: str) -> 
 
 
 def test_authentication_without_credentials_under_uvicorn(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text(f"CHROMA_SERVER_AUTHN_PROVIDER={PROVIDER}\nCHROMA_OTEL_SERVICE_NAME=mine\n")
+    (tmp_path / ".env").write_text(f"CHROMA_SERVER_AUTHN_PROVIDER={PROVIDER}\n")
     command = [sys.executable, "-m", "uvicorn", "chromadb.app:app", "--port", "0", "--log-level", "error"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode != 0
     assert "Expected chroma_server_authn_credentials or chroma_server_authn_credentials_file to be set" in run.stderr
-    assert "chroma_otel_service_name has no effect" in run.stderr
     assert "Traceback" not in run.stderr
 
 

@@ -11,6 +11,7 @@ class AuthzAction(str, Enum):
 
     RESET = "system:reset"
     CHECK = "system:check"
+    METRICS = "system:metrics"
     GET_USER_IDENTITY = "system:get_user_identity"
     CREATE_TENANT = "tenant:create_tenant"
     GET_TENANT = "tenant:get_tenant"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from chromadb._index.distance import Matrix
 from chromadb._index.faiss import Candidates, candidates_of, faiss_here, save_index, scaled
+from chromadb._tracing import ALL, spanned
 from chromadb.errors import StorageCorruptError
 
 ENOUGH, SHARE = 20_000, 0.8
@@ -136,6 +137,7 @@ class Cells:
         cells: NDArray[np.int64] = order[0]
         return cells
 
+    @spanned("index.cells", ALL)
     def nearest(
         self,
         query: Matrix,

@@ -101,6 +101,37 @@ class IndexingStatus(_Entity):
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What the open collections of this process take."""
+
+    collections: int = 0
+    """How many are open."""
+    nbytes: int = 0
+    """Memory, mapped files not counted."""
+    loose: int = 0
+    """Vectors in no segment, which are compared one by one."""
+    unbuilt: int = 0
+    """Records that were written or deleted since the last build, about."""
+    due: int = 0
+    """Collections that wait to be built."""
+
+
+@dataclass(frozen=True)
+class TenantUsage:
+    """What a tenant stores, in all of its databases."""
+
+    collections: int = 0
+    records: int = 0
+    nbytes: int = 0
+    """Of files."""
+
+    def __add__(self, other: TenantUsage) -> TenantUsage:
+        return TenantUsage(
+            self.collections + other.collections, self.records + other.records, self.nbytes + other.nbytes
+        )
+
+
+@dataclass(frozen=True)
 class Vacuumed(_Entity):
     """What a vacuum did to the catalog, or to one collection."""
 

@@ -163,6 +163,19 @@ class Access:
         finally:
             self._attempts.end(address, proved=proved)
 
+    async def admit_to(self, action: AuthzAction, request: Request) -> None:
+        """Return if whoever sends a request may do something that concerns all tenants.
+
+        Raises:
+            Refusal: as `authenticate` and `admit`.
+        """
+        if self._authentication.ignore_operation("GET", request.path.rstrip("/")):
+            return
+        user = await self.authenticate(request)
+        if is_limited(user):
+            raise _forbidden(f"{action.value} concerns all tenants, these credentials are for one.")
+        await self._decide(user, action, Target(None, None, None))
+
     async def _check(self, headers: dict[str, str]) -> UserIdentity:
         provider = self._authentication
 

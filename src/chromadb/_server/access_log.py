@@ -35,6 +35,12 @@ class Line(msgspec.Struct):
     """Who asked, where that has to be proved."""
 
 
+class TracedLine(Line):
+    """The same within a trace."""
+
+    trace_id: str | None = None
+
+
 class AccessLog:
     """Writes lines to a stream, which several processes may append to."""
 

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 from uuid import UUID
 
+from msgspec import structs
+
+from chromadb._auth.actions import AuthzAction
 from chromadb._auth.protection import Protection, read_protection
+from chromadb._limits.chosen import request_enforcer
 from chromadb._model import operations as op
 from chromadb._model.entities import CollectionInfo, UserIdentity
 from chromadb._model.operations import Operation
+from chromadb._observability import observe
 from chromadb._server.access import Access, placed, run_for
-from chromadb._server.access_log import AccessLog, Line, now
+from chromadb._server.access_log import AccessLog, Line, TracedLine, now
 from chromadb._server.advice import for_clients
 from chromadb._server.cors import allowed_origins
+from chromadb._server.logs import request_id
+from chromadb._server.observed import METRICS, ObservedServer
 from chromadb._server.pages import PAGES
 from chromadb._server.pool import Pool
 from chromadb._server.quick import SLOW, QuickReads, clock
+from chromadb._server.rates import RequestRates, retry_after
 from chromadb._server.refusals import Disconnected, Header, Refusal
 from chromadb._server.request import Receive, Request, Scope, Send
 from chromadb._server.router import Match, match
 from chromadb._settings import Settings
+from chromadb._telemetry import told
+from chromadb._tracing import span
 from chromadb._wire import codec
 from chromadb._wire.errors import Failure, encode_error
-from chromadb.errors import BatchSizeExceededError, ChromaError, InternalError
+from chromadb.errors import BatchSizeExceededError, ChromaError, InternalError, RateLimitError
+
+if TYPE_CHECKING:
+    from chromadb._observability.prometheus import Scraped
 
 logger = logging.getLogger("chromadb.server")
 
@@ -35,6 +49,9 @@ _AT_ONCE = (op.Heartbeat, op.GetVersion, op.GetMaxBatchSize, op.GetUserIdentity)
 
 _SMALL = 64 * 1024
 """The longest body that is decoded in the event loop."""
+
+FLUSH = 3.0
+"""Seconds that the end of a server waits for a collector that takes nothing."""
 
 _JSON = (b"content-type", codec.JSON.encode())
 _OF_DATA = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
@@ -68,9 +85,16 @@ class Application:
         settings: what the server is to be.
         log: where the access log is written; None for none, as under a server that has one of its own.
         protection: the providers that `settings` name, where they were made before.
+        shared: a folder that the processes of the server share; None for one that is alone.
     """
 
-    def __init__(self, settings: Settings, log: TextIO | None = None, protection: Protection | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        log: TextIO | None = None,
+        protection: Protection | None = None,
+        shared: str | None = None,
+    ) -> None:
         self.settings = settings
         self._log = None if log is None else AccessLog(log)
         self._engine: op.Runner | None = None
@@ -80,8 +104,11 @@ class Application:
             settings.chroma_server_request_timeout_seconds,
         )
         self._quick = QuickReads(lambda _: False)
+        self._shared = shared
+        self._observed: ObservedServer | None = None
         self._protection = protection
         self._access: Access | None = None
+        self._rates: RequestRates | None = None
         self._http = self._serve
         origins = allowed_origins(settings)
         if origins:
@@ -129,19 +156,28 @@ class Application:
         Raises:
             ChromaError: the directory cannot be opened, or what protects the server cannot be had.
         """
-        from chromadb._engine.local import open_engine
+        from chromadb._engine.local import open_engine, surrounded
 
         settings = self.settings
         guarded = self._protection or read_protection(settings)
         if guarded is not None:
-            most, seconds = (
-                settings.chroma_server_max_concurrent_requests,
-                settings.chroma_server_request_timeout_seconds,
+            self._access = Access(
+                guarded, settings.chroma_server_max_concurrent_requests, settings.chroma_server_request_timeout_seconds
             )
-            self._access = Access(guarded, most, seconds)
+        enforcer = request_enforcer(settings, self._shared)
+        self._rates = None if enforcer is None else RequestRates(enforcer)
         path = os.path.realpath(settings.persist_directory) if settings.is_persistent else None
-        engine = open_engine(path, settings, max_batch_size=settings.chroma_server_max_batch_size)
-        self._engine, self._quick = engine, QuickReads(engine.is_ready)
+        observer = observe(settings, server=True)
+        most = settings.chroma_server_max_batch_size
+
+        def opened() -> op.Runner:
+            engine = open_engine(path, settings, max_batch_size=most)
+            self._quick = QuickReads(engine.is_ready)
+            return surrounded(engine, settings, observer)
+
+        self._engine = told(opened, settings, server=True)
+        if observer is not None:
+            self._observed = ObservedServer(observer, self._pool, self._shared)
 
     def close(self) -> None:
         """Close the engine. Calling it again does nothing."""
@@ -151,18 +187,33 @@ class Application:
             self._access.close()
         if engine is not None:
             engine.close()
+        observed, self._observed = self._observed, None
+        if observed is not None:
+            observed.close(min(FLUSH, self.settings.chroma_server_grace_seconds))
         if self._log is not None:
             self._log.flush()
 
     # --- requests ---------------------------------------------------------------------------------
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = time.perf_counter()
         request = Request(scope, receive)
+        request_id.set(request.id)
+        if self._observed is None:
+            await self._answer(request, send)
+            return
+        with self._observed.request(request) as observed:
+            response, found = await self._answer(request, send)
+            observed.answered(_template(request, found), response.status, response.error, len(response.body))
+
+    async def _answer(self, request: Request, send: Send) -> tuple[Response, Match | None]:
+        started = time.perf_counter()
         found: Match | None = None
         try:
-            page = PAGES.get(request.path.rstrip("/")) if request.method in ("GET", "HEAD") else None
-            if page is not None:
+            path = request.path.rstrip("/") if request.method in ("GET", "HEAD") else ""
+            page = PAGES.get(path)
+            if path == METRICS and self._observed is not None and self._observed.scraped is not None:
+                response = await self._metrics(request, self._observed.scraped)
+            elif page is not None:
                 response = Response(200, page.content(), ((b"content-type", page.content_type),))
             elif request.path == "/" and request.method in ("GET", "HEAD"):
                 # Relative, as the server may lie behind a path that it knows nothing of.
@@ -178,7 +229,8 @@ class Application:
             failure = encode_error(for_clients(error), request.dialect)
             if failure.status == 500:
                 logger.error("request %s failed: %s", request.id, error.message())
-            response = _failed(failure, request, (_RETRY,) if failure.status == 503 else ())
+            again: Sequence[Header] = retry_after(error) if isinstance(error, RateLimitError) else ()
+            response = _failed(failure, request, (_RETRY,) if failure.status == 503 else again)
         except Exception:
             logger.exception("request %s failed: %s %s", request.id, request.method, request.path)
             unexpected = InternalError(f"The server failed. Its log says more about request {request.id}.")
@@ -186,17 +238,40 @@ class Application:
         if response.status != 499:
             await _send(send, request, response)
         if self._log is not None:
-            self._log.add(_line(request, response, found, started))
+            line = _line(request, response, found, started)
+            if self._observed is not None and (trace_id := self._observed.trace_id()):
+                line = TracedLine(**structs.asdict(line), trace_id=trace_id)
+            self._log.add(line)
+        return response, found
+
+    async def _metrics(self, request: Request, scraped: Scraped) -> Response:
+        """Answer Prometheus; where users have to prove who they are, one who may see what concerns all tenants."""
+        if self._access is not None:
+            await self._access.admit_to(AuthzAction.METRICS, request)
+        return Response(200, await asyncio.to_thread(scraped.page), ((b"content-type", scraped.content_type),))
 
     async def _respond(self, request: Request, found: Match) -> Response:
-        settings, engine, access = self.settings, self._engine, self._access
+        engine, access = self._engine, self._access
         if engine is None:
             raise InternalError("The server is not open. Run it with the lifespan protocol of ASGI on.")
+        user: UserIdentity | None = None
+        if access is not None:
+            with span("server.identify"):
+                user = request.identity = await access.identify(request, found.route)
+        if self._rates is None:
+            return await self._work(engine, request, found, user)
+        return await self._rates.within(request, found, lambda: self._work(engine, request, found, user))
+
+    async def _work(self, engine: op.Runner, request: Request, found: Match, user: UserIdentity | None) -> Response:
+        settings, access = self.settings, self._access
         parameters = {**request.query, **found.parameters}
-        user = request.identity = await access.identify(request, found.route) if access is not None else None
         if access is not None and user is not None:
-            parameters = await access.admit(user, found, parameters, self._find)
-        body = await request.body(settings.chroma_server_max_body_bytes, settings.chroma_server_request_timeout_seconds)
+            with span("server.admit"):
+                parameters = await access.admit(user, found, parameters, self._find)
+        with span("server.receive"):
+            body = await request.body(
+                settings.chroma_server_max_body_bytes, settings.chroma_server_request_timeout_seconds
+            )
         dialect, kind = request.dialect, found.route.operation
 
         def decode() -> Operation[Any]:
@@ -287,6 +362,15 @@ async def _send(send: Send, request: Request, response: Response) -> None:
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     body = b"" if request.method == "HEAD" else response.body
     await send({"type": "http.response.body", "body": body})
+
+
+def _template(request: Request, found: Match | None) -> str | None:
+    """Return what a path is in general, None if it is that of nothing."""
+    if found is None:
+        path = request.path.rstrip("/")
+        return path if path in PAGES or path == METRICS else None
+    template = found.route.template(1 if request.path.startswith("/api/v1") else 2)
+    return None if template is None else template.path
 
 
 def _line(request: Request, response: Response, found: Match | None, started: float) -> Line:

@@ -9,20 +9,22 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TextIO
 
 import uvicorn
 
 from chromadb._auth.protection import Protection, read_protection
+from chromadb._limits.chosen import check_limits
 from chromadb._model.names import describe
+from chromadb._observability.options import check_observability
 from chromadb._server.app import Application
 from chromadb._server.cors import allowed_origins
 from chromadb._server.logs import begin_logging
 from chromadb._server.protocol import HttpProtocol
 from chromadb._server.sockets import BACKLOG, SPREADS, SocketAddress, is_loopback, join, listen, reserve
 from chromadb._server.tls import tls_context, why_untrusted
-from chromadb._server.unsupported import warn_of_settings_without_effect
 from chromadb._server.workers import Workers
 from chromadb._settings import Settings
 from chromadb._settings.sources import refuse_unprotecting
@@ -59,14 +61,15 @@ def serve(settings: Settings, *, host: str, port: int, log_path: str | None = No
     # What is wrong with keys, users and roles is said before anything is begun.
     guarded, tls = read_protection(settings), tls_context(settings)
     allowed_origins(settings)
-    log = begin_logging(log_path)
-    warn_of_settings_without_effect(settings)
+    check_observability(settings)
+    check_limits(settings)
+    log = begin_logging(log_path, settings)
     raise_file_limit(settings)
     # A directory is made only for a server that has its port.
     sockets = listen(host, port)
     try:
         # What is wrong with the directory is said before there is a server.
-        _check_directory(settings, guarded)
+        _check_directory(settings)
         _warn_of_exposure(settings, sockets, guarded, tls)
         banner = _banner(settings, host, sockets, workers)
         if workers == 1:
@@ -76,10 +79,11 @@ def serve(settings: Settings, *, host: str, port: int, log_path: str | None = No
             if SPREADS:
                 sockets = reserve(sockets)
                 places = [(each.family, each.getsockname()) for each in sockets]
-            arguments = (settings, places, [] if places else sockets, log_path)
-            processes = Workers(_work, arguments, workers, settings.chroma_server_grace_seconds)
-            if not processes.run(lambda: _say(banner)):
-                raise InternalError("The workers end as soon as they begin. The log says why.")
+            with TemporaryDirectory(prefix="chroma-workers-") as shared:
+                arguments = (settings, places, [] if places else sockets, log_path, shared)
+                processes = Workers(_work, arguments, workers, settings.chroma_server_grace_seconds)
+                if not processes.run(lambda: _say(banner)):
+                    raise InternalError("The workers end as soon as they begin. The log says why.")
     finally:
         for each in sockets:
             each.close()
@@ -110,8 +114,9 @@ def _run(
     log: TextIO,
     listening: Callable[[], object],
     guarded: Protection | None = None,
+    shared: str | None = None,
 ) -> None:
-    application = Application(settings, log, guarded)
+    application = Application(settings, log, guarded, shared)
     tls = tls_context(settings)
     config = uvicorn.Config(
         application,
@@ -146,22 +151,24 @@ def _work(
     places: list[SocketAddress],
     sockets: list[socket.socket],
     log_path: str | None,
+    shared: str,
 ) -> None:
     """Be a worker: on sockets of its own at `places`, or on those that it shares."""
-    log = begin_logging(log_path)
+    log = begin_logging(log_path, settings)
     raise_file_limit(settings)
-    _run(settings, sockets or join(places), log, listening)
+    _run(settings, sockets or join(places), log, listening, shared=shared)
 
 
 def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def _check_directory(settings: Settings, guarded: Protection | None) -> None:
+def _check_directory(settings: Settings) -> None:
     if settings.is_persistent:
-        application = Application(settings, protection=guarded)
-        application.open()
-        application.close()
+        from chromadb._engine.local import open_engine, surrounded
+
+        engine = open_engine(os.path.realpath(settings.persist_directory), settings)
+        surrounded(engine, settings, None).close()
 
 
 def _warn_of_exposure(

@@ -39,7 +39,14 @@ REMOVED_AUTH_SETTINGS = {
 _AUTH_PREFIXES = ("chroma_server_auth", "chroma_client_auth", "chroma_auth_")
 _AUTH_PREFIXES_IN_ENVIRONMENT = ("chroma_server_authn_", "chroma_server_authz_")
 
-_PROTECTING = ("chroma_server_auth", "chroma_server_ssl", "chroma_server_cors", "chroma_server_max")
+_PROTECTING = (
+    "chroma_server_auth",
+    "chroma_server_ssl",
+    "chroma_server_cors",
+    "chroma_server_max",
+    "chroma_rate_limit",
+    "chroma_quota_",
+)
 
 _STORAGE_BEFORE_0_4 = ("duckdb", "clickhouse")
 

@@ -39,6 +39,8 @@ from chromadb._model.entities import (
     Finding,
     IndexingStatus,
     Tenant,
+    TenantUsage,
+    Usage,
     Vacuumed,
 )
 from chromadb._model.operations import Selection
@@ -215,6 +217,18 @@ class Backend(Protocol):
             progress: as for `vacuum`.
             version: of the API, which is noted.
         """
+        ...
+
+    def usage(self) -> Usage:
+        """Return what is open in this process, for those who watch; touches no file."""
+        ...
+
+    def size(self) -> int:
+        """Return the bytes that everything takes on the disk; 0 in memory."""
+        ...
+
+    def tenant_usage(self, tenant: str) -> TenantUsage:
+        """Count what a tenant stores."""
         ...
 
     def close(self) -> None:

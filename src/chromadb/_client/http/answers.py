@@ -12,6 +12,7 @@ from chromadb._model.operations import Operation
 from chromadb._wire.errors import UNKNOWN_PATH, decode_error
 from chromadb.errors import (
     ChromaError,
+    RateLimitError,
     ServerAnswerError,
     ServerConnectionError,
     UnsupportedError,
@@ -40,8 +41,12 @@ def is_unavailable(response: httpx.Response, repeatable: bool) -> bool:
     """
     if pause_asked(response) > LONGEST_PAUSE:
         return False
-    begun = response.status_code != 503 or b"ServerBusyError" not in response.content
-    return not begun or (repeatable and response.status_code in (502, 503))
+    status = response.status_code
+    if status == 429:
+        # Too many requests: nobody looked at this one. Without a time that is asked for, it comes as ill again.
+        return pause_asked(response) > 0
+    begun = status != 503 or b"ServerBusyError" not in response.content
+    return not begun or (repeatable and status in (502, 503))
 
 
 def error_of(
@@ -64,6 +69,8 @@ def error_of(
         )
     if _told(response):
         error = decode_error(status, response.content, operation)
+        if isinstance(error, RateLimitError):
+            error.retry_after = pause_asked(response) or None
         request = response.headers.get("x-request-id")
         if status != 500 or not request:
             return error

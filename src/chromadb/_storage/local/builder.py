@@ -53,6 +53,11 @@ class Builder(ForkAware):
         self._look: Callable[[], None] | None = None
         self._looked = time.monotonic()
 
+    @property
+    def due(self) -> int:
+        """How many collections wait."""
+        return len(self._due)
+
     def schedule(self, collection: Buildable) -> None:
         """Build a collection soon; every further call puts it off, for a while."""
         now = time.monotonic()

@@ -45,6 +45,7 @@ from chromadb._storage.local.select import Selector, keys_of, select_ids
 from chromadb._storage.local.text.documents import Documents
 from chromadb._storage.local.turns import turn
 from chromadb._storage.local.vacuum import in_use, outdated_segments, vacuum_database
+from chromadb._tracing import span, spanned
 
 PURGE_BATCH, PURGE_PAUSE = 256, 0.002
 """Vectors of deleted records removed in one transaction, which takes some 10 ms, and seconds in between."""
@@ -103,7 +104,7 @@ class LocalCollection(ForkAware):
     # --- CollectionStore --------------------------------------------------------------------------
 
     def write(self, mode: WriteMode, batch: Records) -> list[str]:
-        with self.database.write() as sql:
+        with self.database.write() as sql, span("storage.records"):
             ignored = records.write(sql, mode, batch)
         self._changed(0 if batch.vectors is None else len(batch))
         return ignored
@@ -152,15 +153,17 @@ class LocalCollection(ForkAware):
                 nothing = np.empty(0, dtype=np.int64)
                 return [self._fetch(sql, nothing, fields, np.empty(0, dtype=np.float32)) for _ in vectors]
             labels, dimension = snapshot.labels.values, state.dimension
-            hits = snapshot.vectors.search(
-                self._hnsw.space,
-                vectors,
-                n,
-                self._choose(sql, snapshot, selection),
-                lambda places: records.read_vectors(sql, labels[places], dimension),
-                ef_search=ef_search or self._hnsw.ef_search,
-                exact=exact,
-            )
+            choice = self._choose(sql, snapshot, selection)
+            with span("index.search"):
+                hits = snapshot.vectors.search(
+                    self._hnsw.space,
+                    vectors,
+                    n,
+                    choice,
+                    lambda places: records.read_vectors(sql, labels[places], dimension),
+                    ef_search=ef_search or self._hnsw.ef_search,
+                    exact=exact,
+                )
             return [self._fetch(sql, labels[places], fields, distances) for places, distances in hits]
 
     def _choose(self, sql: apsw.Connection, snapshot: Snapshot, selection: Selection) -> Choice:
@@ -276,6 +279,17 @@ class LocalCollection(ForkAware):
         """Bytes of memory that it takes beside files that are mapped, about."""
         return self.database.nbytes + self._snapshot.nbytes + self._documents.nbytes + self._columns.nbytes
 
+    @property
+    def loose(self) -> int:
+        """Vectors in memory that no segment holds."""
+        vectors = self._snapshot.vectors
+        return 0 if vectors is None else len(vectors.loose)
+
+    @property
+    def unbuilt(self) -> int:
+        """About how many records were written or deleted since the last build."""
+        return self._unbuilt
+
     def shrink(self) -> None:
         """Let go of what is quickly there again: the pages of connections, and what filters have asked for."""
         self.database.release()
@@ -383,6 +397,7 @@ class LocalCollection(ForkAware):
             snapshot, state = self._advance(sql, filter, vectors)
             yield sql, snapshot, state
 
+    @spanned("storage.follow")
     def _advance(self, sql: apsw.Connection, filter: Filter | None, vectors: bool = False) -> tuple[Snapshot, State]:
         """Bring the snapshot to the commit that a transaction sees, which has not read anything yet."""
         with self._advancing:
@@ -410,6 +425,7 @@ class LocalCollection(ForkAware):
 
     # --- fetching ---------------------------------------------------------------------------------
 
+    @spanned("storage.fetch")
     def _fetch(self, sql: apsw.Connection, labels: Labels, fields: Sequence[str], distances: Any = None) -> Found:
         columns = {field: _FIELD_COLUMNS[field] for field in _FIELD_COLUMNS if field in fields}
         rows = records.read_columns(sql, labels, ["id", *columns.values()])

@@ -24,6 +24,7 @@ from chromadb._storage.local.forking import ForkAware
 from chromadb._storage.local.former import KEPT, keep_former, remove_former
 from chromadb._storage.local.reading import UnlockedConnection, connect
 from chromadb._storage.local.shared_lock import SharedLock
+from chromadb._tracing import span
 from chromadb.errors import (
     ReadOnlyError,
     StorageChangedError,
@@ -114,9 +115,11 @@ class SqliteDatabase(ForkAware):
         """Give a connection inside the only writing transaction; it is committed at the end, or rolled back."""
         with explained(self.name), self._writing(), self._pool.lend() as connection:
             try:
-                connection.execute("BEGIN IMMEDIATE")
+                with span("storage.lock"):
+                    connection.execute("BEGIN IMMEDIATE")
                 yield connection
-                self._commit(connection)
+                with span("storage.commit"):
+                    self._commit(connection)
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4
 
-from chromadb._model.entities import Address, Backup, CollectionInfo, Finding, Vacuumed
+from chromadb._model.entities import Address, Backup, CollectionInfo, Finding, TenantUsage, Usage, Vacuumed
 from chromadb._storage.local import forks
 from chromadb._storage.local.alone import check_not_repaired
 from chromadb._storage.local.backups import Progress, write_backup
@@ -41,7 +41,9 @@ from chromadb._storage.local.failures import explained
 from chromadb._storage.local.layout import CATALOG, COLLECTIONS, RECORDS
 from chromadb._storage.local.leases import OpenCollections
 from chromadb._storage.local.salvage import survey
+from chromadb._storage.local.usage import Counted, size_of
 from chromadb._storage.local.vacuum import files_of, vacuum_database
+from chromadb._tracing import span, spanned
 from chromadb.errors import (
     InvalidArgumentError,
     InvalidCollectionException,
@@ -100,6 +102,7 @@ class LocalBackend(Catalog):
         most = None if self.path is None else min(max_open_collections, _handles() // HANDLES)
         self._open = OpenCollections(most, memory_limit)
         self._builder = Builder()
+        self._counted = Counted(self._folder, RECORDS)
         self._read_only = read_only and self.path is not None
         if self._read_only:
             # Nothing is ever built.
@@ -163,7 +166,8 @@ class LocalBackend(Catalog):
     def open(self, address: Address) -> Iterator[LocalCollection]:
         """Give the records of a collection, which stay usable until the context ends."""
         try:
-            info = self.get_collection_by_id(address.tenant, address.database, address.collection)
+            with span("storage.catalog"):
+                info = self.get_collection_by_id(address.tenant, address.database, address.collection)
         except InvalidCollectionException:
             if address.collection not in self.collection_ids():
                 # Another process deleted it.
@@ -289,6 +293,41 @@ class LocalBackend(Catalog):
         how: Any = {"version": version, "dated": dated, "keep": keep, "progress": progress}
         return write_backup(self.path, self._database, self.open, target, **how)
 
+    def usage(self) -> Usage:
+        """Return what is open in this process, for those who watch; touches no file."""
+        stores = self._open.stores()
+        return Usage(
+            len(stores),
+            sum(store.nbytes for store in stores),
+            sum(store.loose for store in stores),
+            sum(store.unbuilt for store in stores),
+            self._builder.due,
+        )
+
+    def size(self) -> int:
+        """Return the bytes that everything takes on the disk; 0 in memory."""
+        return 0 if self.path is None else size_of(self.path)
+
+    def tenant_usage(self, tenant: str) -> TenantUsage:
+        """Count what a tenant stores."""
+        infos = {
+            info.id: info
+            for database in self.list_databases(tenant, None, 0)
+            for info in self.list_collections(tenant, database.name, None, 0)
+        }
+
+        def count(id: UUID) -> int:
+            try:
+                with self.open(infos[id].address) as store:
+                    return store.count()
+            except InvalidCollectionException:
+                return 0
+
+        return self._counted.count(infos, count)
+
+    def _folder(self, id: UUID) -> Path | None:
+        return None if self.path is None else self.path / COLLECTIONS / str(id)
+
     def close(self) -> None:
         """Release every file. Calling it again does nothing."""
         self._builder.stop()
@@ -327,6 +366,7 @@ class LocalBackend(Catalog):
                 if not os.path.exists(self.path / COLLECTIONS / str(id)):
                     self._open.close_idle(id)
 
+    @spanned("storage.open")
     def _open_collection(self, info: CollectionInfo) -> LocalCollection:
         file = None
         if self.path is not None:

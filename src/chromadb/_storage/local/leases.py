@@ -122,6 +122,11 @@ class OpenCollections(ForkAware):
             del self.leases[id]
         lease.store.close()
 
+    def stores(self) -> list[LocalCollection]:
+        """Return the collections that are open."""
+        with self._lock:
+            return [lease.store for lease in self.leases.values()]
+
     def close(self) -> None:
         """Close every collection; what runs in those in use goes on to its end."""
         with self._lock:
