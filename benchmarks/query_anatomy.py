@@ -39,7 +39,7 @@ STAGES = {
         f"{_COLLECTION}:follow",
         f"{_COLLECTION}:load_columns",
     ],
-    "filter": [f"{_COLLECTION}:select_mask"],
+    "filter": ["chromadb._storage.local.select:Selector.select"],
     "search: loose vectors": ["chromadb._index.flat:FlatIndex.search"],
     "search: graph or codes": ["chromadb._index.planner:candidates"],
     "read vectors to rescore": ["chromadb._storage.local.records:read_vectors"],

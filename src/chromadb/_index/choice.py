@@ -68,6 +68,10 @@ class Allowed(Chosen):
         super().__init__(total, mask=mask, numbers=numbers)
         self._cells = cells
 
+    def holds(self, entries: Places) -> Mask:
+        """Return which of some entries may be returned, shape (len(entries),)."""
+        return self.mask[entries]
+
     @property
     def all(self) -> bool:
         """Whether every entry may be returned."""
@@ -83,6 +87,38 @@ class Allowed(Chosen):
         """How many entries may be returned of each cell."""
         chosen = self.numbers if self.few else self.mask
         return np.bincount(self._cells.cell_of[chosen], minlength=self._cells.count)
+
+
+class AllowedByPlace(Allowed):
+    """Allowed entries that are known by their places; all are put into the order of entries only where that is needed.
+
+    A walk needs it of what it finds alone, and of a million it takes two milliseconds.
+
+    Args:
+        cells: of the segment.
+        by_place: which places may be returned; one item more, False, to which the place -1 leads.
+        places: the place of each entry.
+        count: how many entries may be returned.
+    """
+
+    def __init__(self, cells: Cells, by_place: Mask, places: Places, count: int) -> None:
+        super().__init__(cells, len(places))
+        self.count = count
+        self._by_place, self._places = by_place, places
+
+    @cached_property
+    def mask(self) -> Mask:
+        """Which of them, shape (total,)."""
+        return self._by_place[self._places]
+
+    def holds(self, entries: Places) -> Mask:
+        """Return which of some entries may be returned, shape (len(entries),)."""
+        return self.mask[entries] if "mask" in vars(self) else self._by_place[self._places[entries]]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory, what has been worked out included; the places are the segment's."""
+        return super().nbytes - self._places.nbytes
 
 
 class Choice(Chosen):

@@ -198,14 +198,12 @@ class Column:
         renumbered = dictionary.encode([self._dictionary.values[code] for code in used.tolist()])
         return Column._of(dictionary, GrowingArray(renumbered[codes]))
 
-    def matching(self, compare: Compare) -> Mask:
-        """Return which places match, shape (len,)."""
-        if compare.operator in COMPLEMENTS:
-            return ~self.matching(Compare(compare.key, COMPLEMENTS[compare.operator], compare.operand))
+    def matching(self, compares: Sequence[Compare]) -> Mask:
+        """Return which places meet all comparisons, shape (len,)."""
         codes = self._codes.values
-        if compare.operator == "$eq":
-            return np.equal(codes, self._dictionary.find(compare.operand))
-        return self._dictionary.answers(compare)[codes]
+        if len(compares) == 1 and compares[0].operator == "$eq":
+            return np.equal(codes, self._dictionary.find(compares[0].operand))
+        return self._passing(compares)[codes]
 
     def matching_at(self, compares: Sequence[Compare], places: Places) -> Mask:
         """Return which of some places meet all comparisons, shape (len(places),)."""
@@ -221,6 +219,9 @@ class Column:
             return None
         inverted, replaced = lookup
         passing, codes = self._passing(compares), self._codes.values
+        if np.count_nonzero(passing) > most:
+            # Few values are nowhere: there are about as many places, or more.
+            return None
         found = np.flatnonzero(passing[: inverted.distinct])
         if inverted.count(found) > most:
             return None

@@ -51,11 +51,16 @@ class Graph:
         return self._binary
 
     @property
+    def codes(self) -> Any:
+        """The codes of all entries, as faiss keeps them."""
+        return faiss_here().downcast_index(self._index.storage)
+
+    @property
     def nbytes(self) -> int:
         """Bytes of memory; what is mapped from a file does not count."""
         if self._mapped:
             return 0
-        codes = faiss_here().downcast_index(self._index.storage).code_size
+        codes = self.codes.code_size
         # Twice M neighbours of four bytes on the lowest level, which nearly all there is; a level and an offset.
         return int((codes + 4 * self._index.hnsw.nb_neighbors(0) + 12) * len(self))
 
@@ -127,8 +132,7 @@ class Graph:
 
     def compare(self, query: Matrix, entries: Entries) -> Candidates:
         """Return `entries` by their codes, nearest first."""
-        codes = faiss_here().downcast_index(self._index.storage)
-        vectors, point = codes.reconstruct_batch(entries), scaled(self._space, query[np.newaxis])[0]
+        vectors, point = self.codes.reconstruct_batch(entries), scaled(self._space, query[np.newaxis])[0]
         if self._space == "ip":
             scores = vectors @ point
             order = np.argsort(-scores, kind="stable")
@@ -152,6 +156,7 @@ class Graph:
             # Kept by a name: the parameters only point to it.
             selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
             parameters = faiss.SearchParameters(sel=selector)
-        codes = faiss.downcast_index(self._index.storage)
-        scores, found = codes.search(scaled(self._space, query[np.newaxis]), min(count, len(self)), params=parameters)
+        scores, found = self.codes.search(
+            scaled(self._space, query[np.newaxis]), min(count, len(self)), params=parameters
+        )
         return candidates_of(self._space, found[0], scores[0])

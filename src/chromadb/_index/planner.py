@@ -16,15 +16,18 @@ than a scan                   filter, ef = 1.3 depth m / a, and keep   nearest a
 a scan is estimated cheaper   compare the codes of all that is         few are allowed
 than cells                    allowed, 8 bits a dimension
 otherwise: the walk is too    compare the codes of what is allowed     the filter goes with the vectors, and what it
-dear, or found too few        in the nearest cells that hold any,      allows is far away from the query
-                              1 bit a dimension, and take more
+dear, or finds too few, or    in the nearest cells that hold any,      allows is far away from the query
+little is allowed in the      1 bit a dimension, and take more
+cells nearest to the query
 ============================  =======================================  =============================================
 
 The estimates were fitted for codes of 8 bits on one core with 100,000 clustered vectors of 384 dimensions, in
-microseconds: a walk costs 60 and 1.1 for each unit of ef; a comparison one by one 40 and 0.8 for each allowed entry; a
-scan 0.001 for each entry (the bitmap) and 0.04 for each allowed one; cells 80, 0.6 for each cell that is looked into,
-0.004 for each entry in it and 0.015 for each code compared. Those of codes grow with the dimension. So cells are
-quicker than a scan where what is allowed lies in few of them.
+microseconds, and checked with a million. A walk costs 60, 0.85 for each unit of ef and 0.35 for each thousand of them
+squared, half as much more among a million; a comparison one by one 40 and 0.8 for each allowed entry. A scan costs
+0.0017 for each entry, 0.03 for each that is allowed and, where these are scattered, up to 0.16 more for the way to
+each, twice as much among a million. Cells cost 80, 0.6 for each that is looked into, 0.01 for each code compared there,
+0.002 for each other one, and 0.25 for each that is compared again by longer codes. What is spent on codes
+grows with the dimension.
 
 A graph of more vectors takes a wider walk for the same recall: of a million, ef=100 finds 0.92 of the ten nearest, and
 ef=316 finds 0.984. So ``ef_search`` is meant for `ORDINARY` vectors, and grows with the square root of their number.
@@ -38,7 +41,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from chromadb._index.cells import Cells, enough
+from chromadb._index.cells import enough
 from chromadb._index.choice import Allowed
 from chromadb._index.distance import Matrix
 from chromadb._index.faiss import Candidates
@@ -59,9 +62,13 @@ ORDINARY = 100_000
 FILTERED_EFFORT = 1.6
 """By how much more at most if a filter leaves fewer of them."""
 
-TYPICAL = 0.8
+TYPICAL = 0.5
 """Of the candidates of a walk at least this part of the share that a filter allows everywhere has to be allowed;
 otherwise only the farthest of them are, and of these a walk finds few."""
+
+VICINITY, LESS = 5, 0.5
+"""No walk is begun if in the nearest cells, which hold so many times `ef` entries, less than so much of the share that
+a filter allows everywhere is allowed: it would find too few, and cost as much as a look into the cells."""
 
 BINARY_EFFORT = 2
 """By how much more candidates a graph over codes of one bit has to look at."""
@@ -115,7 +122,10 @@ def nearest(
     while taken < len(entries):
         errors = codes[:taken] - distances
         # Candidates were picked for low codes, so a negative mean says nothing of those to come.
-        error = SURE * float(np.std(errors)) + max(0.0, float(np.mean(errors)))
+        mean = float(errors.mean())
+        # By hand: np.std takes as long as a tenth of the walk.
+        deviation = math.sqrt(max(0.0, float(errors @ errors) / taken - mean * mean))
+        error = SURE * deviation + max(0.0, mean)
         if float(codes[taken]) - error > np.partition(distances, n - 1)[n - 1]:
             break
         more = entries[taken : FURTHER * taken]
@@ -131,28 +141,45 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
     ef = max(
         int(effort(segment, ef_search) * min(entries / count, FILTERED_EFFORT)), int(MARGIN * wanted * entries / count)
     )
-    scan = scan_cost(entries, count, len(query))
-    if compare_cost(count, len(query)) < min(scan, walk_cost(ef)):
+    scan, walk = scan_cost(entries, count, len(query)), walk_cost(entries, ef)
+    if compare_cost(count, len(query)) < min(scan, walk):
         return segment.graph.compare(query, allowed.numbers)
-    if walk_cost(ef) <= scan:
+    # Cells are by l2: of little use where long vectors are near wherever they are.
+    blind = allowed.all or segment.recipe.space == "ip"
+    order = None if blind else segment.cells.by_distance(query)
+    if walk <= scan and (order is None or here_too(segment, allowed, order, ef)):
         found = segment.graph.nearest(query, ef)
-        needed = float(wanted)
+        needed = 2.0 * n
         if not allowed.all:
             needed = max(needed, TYPICAL * len(found.entries) * count / entries)
-            inside = allowed.mask[found.entries]
+            inside = allowed.holds(found.entries)
             found = Candidates(found.entries[inside], found.distances[inside])
         if len(found.entries) >= needed:
             return found
-    bitmap = None if allowed.all else allowed.bitmap
-    # Cells are by l2: of little use where long vectors are near wherever they are.
-    if segment.recipe.space != "ip" and cells_cost(segment.cells, allowed, len(query)) < scan:
-        # Among a million, twice as many gave a recall of 0.99 where these gave 0.975.
-        deep = int(CELLS_DEPTH * growth(segment) ** 0.6) * wanted
-        found = segment.cells.nearest(query, deep, allowed.bitmap, allowed.in_cell)
-        if len(found.entries) >= wanted:
-            # Longer codes leave less doubt, so that fewer vectors have to be read.
-            return found if segment.graph.binary else segment.graph.compare(query, found.entries)
-    return segment.graph.scan(query, SCAN_DEPTH * wanted, bitmap)
+    # Among a million, half as many gave a recall of 0.985 where these gave 0.995.
+    deep = int(CELLS_DEPTH * growth(segment) ** 0.3) * wanted
+    if order is not None and cells_cost(segment, allowed, deep, len(query)) < scan:
+        # Longer codes leave less doubt, so that fewer vectors have to be read.
+        codes = None if segment.graph.binary else segment.graph.codes
+        found = segment.cells.nearest(query, deep, allowed.bitmap, allowed.in_cell, order, codes)
+        if len(found.entries) >= min(wanted, count):
+            return found
+    return segment.graph.scan(query, SCAN_DEPTH * wanted, None if allowed.all else allowed.bitmap)
+
+
+def here_too(segment: Segment, allowed: Allowed, order: NDArray[np.int64], ef: int) -> bool:
+    """Return whether a filter allows of what is near a query about the share that it allows everywhere.
+
+    Args:
+        segment: what is searched.
+        allowed: which entries may be returned.
+        order: all cells, the nearest first.
+        ef: how many candidates a walk would look at.
+    """
+    sizes = np.cumsum(segment.cells.sizes[order])
+    near = order[: int(np.searchsorted(sizes, VICINITY * ef)) + 1]
+    share = np.mean(allowed.holds(segment.cells.entries_of(near)))
+    return bool(share >= LESS * allowed.count / len(allowed))
 
 
 def effort(segment: Segment, ef_search: int) -> int:
@@ -165,21 +192,24 @@ def growth(segment: Segment) -> float:
     return math.sqrt(max(1.0, len(segment.labels) / ORDINARY))
 
 
-def walk_cost(ef: int) -> float:
+def walk_cost(entries: int, ef: int) -> float:
     """Return an estimate of a walk through a graph, in microseconds."""
-    return 60 + 1.1 * ef
+    return float((60 + 0.85 * ef + 0.00035 * ef * ef) * max(1.0, entries / ORDINARY) ** 0.2)
 
 
 def scan_cost(entries: int, count: int, dimension: int) -> float:
     """Return an estimate of a comparison of all allowed codes, in microseconds."""
-    return 0.001 * entries + 0.04 * count * dimension / 384
+    scattered = 0.16 * (entries / ORDINARY) ** 0.3 * (1 - count / entries)
+    return float(0.0017 * entries + (scattered + 0.03 * dimension / 384) * count)
 
 
-def cells_cost(cells: Cells, allowed: Allowed, dimension: int) -> float:
-    """Return an estimate of a comparison of codes in the nearest of the cells that hold any, in microseconds."""
-    compared = enough(allowed.count)
+def cells_cost(segment: Segment, allowed: Allowed, deep: int, dimension: int) -> float:
+    """Return an estimate of a comparison of `deep` codes of the nearest cells that hold any, in microseconds."""
+    cells, compared = segment.cells, enough(allowed.count)
     visited = float(np.count_nonzero(allowed.in_cell)) * compared / max(1, allowed.count)
-    return 80 + (0.6 + 0.004 * len(cells) / cells.count) * visited + 0.015 * compared * dimension / 384
+    others = len(cells) * visited / cells.count - compared
+    again = 0 if segment.graph.binary else min(deep, compared)
+    return 80 + 0.6 * visited + 0.002 * max(0.0, others) + (0.01 * compared + 0.25 * again) * dimension / 384
 
 
 def compare_cost(count: int, dimension: int) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._index.arrays import GrowingArray
-from chromadb._index.choice import Allowed, Choice, Mask
+from chromadb._index.choice import Allowed, AllowedByPlace, Choice, Mask
 from chromadb._index.distance import Matrix, exact_distances, squared_norms, well_scaled
 from chromadb._index.flat import FlatIndex
 from chromadb._index.planner import nearest
@@ -184,7 +184,10 @@ class Vectors:
             else:
                 # One item more, which the place -1 leads to.
                 extended = np.append(choice.mask & (self.loose_of.values < 0), False)
-                allowed = Allowed(cells, total, mask=extended[sealed.places])
+                if len(self.sealed) == 1:
+                    allowed = AllowedByPlace(cells, extended, sealed.places, int(np.count_nonzero(extended)))
+                else:
+                    allowed = Allowed(cells, total, mask=extended[sealed.places])
             choice.segments[sealed.segment.name] = allowed
         return allowed
 

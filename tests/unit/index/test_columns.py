@@ -39,7 +39,7 @@ def expected(compare: Compare, values: list[Any]) -> list[bool]:
 @pytest.mark.parametrize("compare", compares(), ids=repr)
 def test_a_column_matches_what_the_reference_matches(compare: Compare) -> None:
     for values in (VALUES, list(reversed(VALUES)), VALUES[:1], []):
-        assert Column(values).matching(compare).tolist() == expected(compare, values)
+        assert Column(values).matching([compare]).tolist() == expected(compare, values)
 
 
 @pytest.fixture
@@ -126,4 +126,4 @@ def test_successors_leave_older_columns_as_they_were() -> None:
     for compare in compares()[::7]:
         for column, values in columns:
             assert len(column) == len(values)
-            assert column.matching(compare).tolist() == expected(compare, values)
+            assert column.matching([compare]).tolist() == expected(compare, values)

@@ -106,22 +106,48 @@ class Inverted:
         builder.add(vectors[500:])
         self.cells = builder.finish()
 
-    def candidates(self, query: Vectors, count: int, allowed: Mask) -> Any:
+    def candidates(self, query: Vectors, count: int, allowed: Mask, codes: Any = None) -> Any:
         in_cell = np.bincount(self.cells.cell_of[allowed], minlength=self.cells.count)
-        return self.cells.nearest(query, 4 * count, bitmap(allowed), in_cell).entries
+        order = self.cells.by_distance(query)
+        return self.cells.nearest(query, 4 * count, bitmap(allowed), in_cell, order, codes).entries
+
+
+class Refined(Inverted):
+    """Cells whose candidates are put in order by the codes of a graph."""
+
+    def __init__(self, space: str, vectors: Vectors) -> None:
+        super().__init__(space, vectors)
+        graph = built(space, vectors)
+        assert graph is not None
+        self.graph = graph
+
+    def candidates(self, query: Vectors, count: int, allowed: Mask, codes: Any = None) -> Any:
+        return super().candidates(query, count, allowed, self.graph.codes)[:count]
 
 
 @pytest.fixture(
     scope="module",
     # Cells are by l2, and not asked where inner products decide.
     params=[
-        (kind, space) for kind in (Flat, Walk, Scan, Inverted) for space in SPACES if (kind, space) != (Inverted, "ip")
+        (kind, space)
+        for kind in (Flat, Walk, Scan, Inverted, Refined)
+        for space in SPACES
+        if space != "ip" or not issubclass(kind, Inverted)
     ],
     ids=lambda parameters: f"{parameters[0].__name__}-{parameters[1]}",
 )
 def searcher(request: pytest.FixtureRequest) -> tuple[Any, str]:
     kind, space = request.param
     return kind(space, vectors_of(COUNT)), space
+
+
+def test_cells_know_their_entries() -> None:
+    cells = Inverted("l2", vectors_of(COUNT)).cells
+    assert cells.sizes.sum() == COUNT
+    for chosen in (np.arange(cells.count), np.array([3]), np.array([5, 1])):
+        entries = cells.entries_of(chosen)
+        assert np.array_equal(np.sort(entries), np.flatnonzero(np.isin(cells.cell_of, chosen)))
+        assert len(entries) == cells.sizes[chosen].sum()
 
 
 def masks() -> dict[str, Mask]:
@@ -287,7 +313,8 @@ def test_candidates_come_with_about_their_distances_nearest_first(kind: Any, spa
     index = kind(space, vectors)
     if kind is Inverted:
         every = np.ones(COUNT, dtype=np.bool_)
-        found = index.cells.nearest(query, 50, bitmap(every), np.bincount(index.cells.cell_of))
+        order = index.cells.by_distance(query)
+        found = index.cells.nearest(query, 50, bitmap(every), np.bincount(index.cells.cell_of), order)
     else:
         found = index.graph.nearest(query, 50) if kind is Walk else index.graph.scan(query, 50, None)
     true = exact_distances(space, query, vectors[found.entries])

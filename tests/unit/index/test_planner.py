@@ -33,16 +33,19 @@ class Recorder:
         order: the entries.
         noise: standard deviation of the error of codes; the true distance of an entry is its number.
         fail: ways that find nothing.
+        apart: whether near entries share a cell, rather than each cell having some of all.
     """
 
-    def __init__(self, order: Entries, noise: float, fail: tuple[str, ...]) -> None:
+    def __init__(self, order: Entries, noise: float, fail: tuple[str, ...], apart: bool = False) -> None:
         self.order = order
         self.codes = order + noise * np.random.default_rng(1).normal(size=len(order))
         self.fail = fail
         self.calls: list[tuple[str, int]] = []
         self.count = max(1, int(1.6 * len(order) ** 0.5))
         self.binary = False
-        self.cell_of = (np.arange(len(order)) % self.count).astype(np.int32)
+        numbers = np.arange(len(order))
+        self.cell_of = (numbers * self.count // len(order) if apart else numbers % self.count).astype(np.int32)
+        self.sizes = np.bincount(self.cell_of, minlength=self.count)
 
     def __len__(self) -> int:
         return len(self.order)
@@ -50,10 +53,17 @@ class Recorder:
     def nearest(self, query: Any, count: int, *more: Any) -> Candidates:
         if not more:
             return self._answer("walk", count, np.ones(len(self.order), dtype=np.bool_))
-        bitmap, in_cell = more
+        bitmap, in_cell, order, _ = more
+        assert sorted(order.tolist()) == list(range(self.count))
         mask = np.unpackbits(bitmap, count=len(self.order), bitorder="little").astype(np.bool_)
         assert in_cell.sum() == mask.sum()
         return self._answer("cells", count, mask)
+
+    def by_distance(self, query: Any) -> NDArray[np.int64]:
+        return np.arange(self.count)
+
+    def entries_of(self, cells: NDArray[np.int64]) -> Entries:
+        return np.flatnonzero(np.isin(self.cell_of, cells))
 
     def scan(self, query: Any, count: int, bitmap: Any) -> Candidates:
         mask = np.ones(len(self.order), dtype=np.bool_)
@@ -75,8 +85,8 @@ class Recorder:
 
 
 class Segment:
-    def __init__(self, order: Entries, noise: float, fail: tuple[str, ...], space: str) -> None:
-        self.graph = self.cells = Recorder(order, noise, fail)
+    def __init__(self, order: Entries, noise: float, fail: tuple[str, ...], space: str, apart: bool = False) -> None:
+        self.graph = self.cells = Recorder(order, noise, fail, apart)
         self.labels = order
         self.recipe = Recipe(space, 16, 100)
 
@@ -90,11 +100,12 @@ def ask(
     fail: tuple[str, ...] = (),
     space: str = "l2",
     noise: float = 0.0,
+    apart: bool = False,
 ) -> tuple[list[tuple[str, int]], Entries]:
     """Return which ways were taken, and what came of them, nearest first; entries are ordered by their distance."""
     mask = np.zeros(entries, dtype=np.bool_)
     mask[allowed] = True
-    segment: Any = Segment(np.arange(entries), noise, fail, space)
+    segment: Any = Segment(np.arange(entries), noise, fail, space, apart)
     query = np.zeros(dimension, dtype=np.float32)
     found, distances = nearest(
         segment, query, n, ef_search, Allowed(segment.cells, len(mask), mask=mask), lambda some: some.astype(np.float64)
@@ -171,6 +182,13 @@ def test_a_filter_that_goes_with_the_vectors_leads_from_the_walk_to_the_cells() 
     assert calls[1][1] >= 60
 
 
+def test_no_walk_is_begun_where_the_cells_near_the_query_hold_little_that_is_allowed() -> None:
+    calls, found = ask(100_000, slice(60_000, None), apart=True)
+    assert [way for way, _ in calls] == ["cells"]
+    assert found.tolist() == list(range(60_000, 60_000 + COMPARED))
+    assert [way for way, _ in ask(100_000, slice(0, 60_000), apart=True)[0]] == ["walk"]
+
+
 def test_a_filter_that_goes_with_the_vectors_leads_from_the_walk_to_a_scan_by_inner_product() -> None:
     calls, found = ask(9000, slice(1000, None), space="ip")
     assert [way for way, _ in calls] == ["walk", "scan"]
@@ -220,26 +238,31 @@ def test_every_case_gives_enough() -> None:
 def test_costs_grow_with_the_work() -> None:
     counts = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000]
     for small, large in pairwise(counts):
-        assert walk_cost(small) < walk_cost(large)
+        assert walk_cost(100_000, small) < walk_cost(100_000, large)
+        assert walk_cost(small, 100) <= walk_cost(large, 100)
         for dimension, longer in ((8, 64), (384, 1536)):
             assert scan_cost(small, small, dimension) < scan_cost(large, small, dimension)
-            assert scan_cost(large, small, dimension) < scan_cost(large, large, dimension)
+            # All in a row are compared sooner than half of them, here and there.
+            assert scan_cost(10 * large, small, dimension) < scan_cost(10 * large, large, dimension)
             assert scan_cost(large, small, dimension) < scan_cost(large, small, longer)
             assert compare_cost(small, dimension) < compare_cost(large, dimension)
             assert compare_cost(small, dimension) < compare_cost(small, longer)
 
 
 def test_cells_cost_less_where_what_is_allowed_lies_in_few_of_them() -> None:
-    cells: Any = Recorder(np.arange(100_000), 0.0, ())
+    segment: Any = Segment(np.arange(100_000), 0.0, (), "l2")
+    cells = segment.cells
     spread, together = np.arange(100_000) % 10 == 0, cells.cell_of < cells.count // 10
-    costs = [cells_cost(cells, Allowed(cells, 100_000, mask=mask), 384) for mask in (spread, together)]
+    costs = [cells_cost(segment, Allowed(cells, 100_000, mask=mask), 480, 384) for mask in (spread, together)]
     assert costs[0] > costs[1] + 50
-    assert cells_cost(cells, Allowed(cells, 100_000, mask=together), 1024) > costs[1]
+    allowed = Allowed(cells, 100_000, mask=together)
+    assert cells_cost(segment, allowed, 480, 1024) > costs[1]
+    assert cells_cost(segment, allowed, 960, 384) > costs[1]
 
 
 def test_very_few_of_very_many_are_compared_one_by_one() -> None:
     assert ask(1_000_000, random(1_000_000, 100))[0] == [("compare", 100)]
-    assert [way for way, _ in ask(1_000_000, random(1_000_000, 5000))[0]] == ["scan"]
+    assert [way for way, _ in ask(1_000_000, random(1_000_000, 5000))[0]] == ["cells"]
 
 
 def test_the_effort_grows_with_the_segment() -> None:

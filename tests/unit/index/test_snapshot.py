@@ -46,7 +46,7 @@ def contents(snapshot: Snapshot) -> list[tuple[int, list[float], bool]]:
     assert snapshot.vectors is not None
     assert len(snapshot) == len(snapshot.alive) == len(snapshot.vectors.loose_of) == len(snapshot.columns["k"])
     places = np.flatnonzero(snapshot.alive.values)
-    matching = snapshot.columns["k"].matching(Compare("k", "$eq", "x"))[places].tolist()
+    matching = snapshot.columns["k"].matching([Compare("k", "$eq", "x")])[places].tolist()
     vectors = snapshot.vectors.loose.take(snapshot.vectors.loose_of.values[places].astype(np.intp)).tolist()
     return list(zip(snapshot.labels.values[places].tolist(), vectors, matching, strict=True))
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid4
 
 import apsw
 import msgspec
 
-from chromadb._model.configuration import Configuration, hnsw_from_dict
+from chromadb._model.configuration import Configuration, HnswConfiguration, hnsw_from_dict
 from chromadb._model.entities import Address, CollectionInfo, Database, Finding, Tenant
 from chromadb._storage.local.check import check_sqlite
 from chromadb._storage.local.database import MAX_INTEGER, SqliteDatabase
@@ -252,10 +253,14 @@ def _encode(info: CollectionInfo) -> tuple[str | None, str, str | None]:
     return encode(info.metadata), encode(info.configuration.hnsw) or "", encode(info.configuration.embedding_function)
 
 
+@lru_cache(maxsize=256)
+def _hnsw(text: str) -> HnswConfiguration:
+    # Every operation asks for it, and most collections have the same.
+    return hnsw_from_dict(msgspec.json.decode(text))
+
+
 def _info(row: tuple[Any, ...]) -> CollectionInfo:
     id, name, tenant, database, metadata, hnsw, function, dimension = row
-    configuration = Configuration(
-        hnsw_from_dict(msgspec.json.decode(hnsw)), msgspec.json.decode(function) if function else None
-    )
+    configuration = Configuration(_hnsw(hnsw), msgspec.json.decode(function) if function else None)
     decoded = msgspec.json.decode(metadata) if metadata else None
     return CollectionInfo(UUID(id), name, tenant, database, configuration, decoded, dimension)

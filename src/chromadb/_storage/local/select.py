@@ -88,17 +88,10 @@ class Selector:
 
     def _find_all(self, clauses: Sequence[Filter]) -> Places | None:
         """Return the places that match all `clauses`, begun with what finds the fewest."""
-        by_key: dict[str, list[Compare]] = defaultdict(list)
-        others: list[Filter] = []
-        for clause in clauses:
-            if isinstance(clause, Compare):
-                by_key[clause.key].append(clause)
-            else:
-                others.append(clause)
+        by_key, others = _by_key(clauses)
         best: Places | None = None
         best_key = None
         for key, compares in by_key.items():
-            # A range is two comparisons of one key: together they allow less than each.
             places = self._look_up(key, compares, self._most if best is None else len(best))
             if places is not None:
                 best, best_key = places, key
@@ -157,7 +150,7 @@ class Selector:
     def _ask(self, filter: Filter, within: Mask) -> Mask:
         """Return which places of `within` match."""
         if isinstance(filter, Compare):
-            return self._snapshot.columns[filter.key].matching(filter) & within
+            return self._snapshot.columns[filter.key].matching([filter]) & within
         if isinstance(filter, MatchDocument):
             if filter.operator in COMPLEMENTS:
                 return within & ~self._ask(MatchDocument(COMPLEMENTS[filter.operator], filter.operand), within)
@@ -172,10 +165,25 @@ class Selector:
             for clause in filter.clauses:
                 matching |= self._ask(clause, within)
             return matching
+        by_key, others = _by_key(filter.clauses)
+        for key, compares in by_key.items():
+            within = self._snapshot.columns[key].matching(compares) & within
         # Columns are quicker than documents, and leave fewer documents to look at.
-        for clause in sorted(filter.clauses, key=_reads_documents):
+        for clause in sorted(others, key=_reads_documents):
             within = self._ask(clause, within)
         return within
+
+
+def _by_key(clauses: Sequence[Filter]) -> tuple[dict[str, list[Compare]], list[Filter]]:
+    """Return comparisons by key, for those of a range allow less together than each, and the other clauses."""
+    by_key: dict[str, list[Compare]] = defaultdict(list)
+    others: list[Filter] = []
+    for clause in clauses:
+        if isinstance(clause, Compare):
+            by_key[clause.key].append(clause)
+        else:
+            others.append(clause)
+    return by_key, others
 
 
 def _finds_documents(filter: Filter) -> bool:
