@@ -51,7 +51,11 @@ def every_step(folder: Path, faults: Faults, processes: Processes, report: Repor
 
     Within each of them in random order, as far as the time allows.
     """
-    for name, day, acts in (("a short day", scenario.WRITES, ACTS[:2]), ("a whole day", scenario.DAY, ACTS)):
+    now = time.monotonic()
+    for name, day, acts, until in (
+        ("a short day", scenario.WRITES, ACTS[:2], now + (deadline - now) / 2),
+        ("a whole day", scenario.DAY, ACTS, deadline),
+    ):
         steps = {}
         for reads in (False, True):
             place, counted = Place(folder / f"{name}-{reads}", shared=False), folder / "calls"
@@ -61,7 +65,7 @@ def every_step(folder: Path, faults: Faults, processes: Processes, report: Repor
         random.shuffle(todo)
         done = 0
         for step, act, beside in todo:
-            if time.monotonic() > deadline or processes.failures:
+            if time.monotonic() > until or processes.failures:
                 break
             place = Place(folder / f"step-{step}-{act.name}-{beside}", shared=False)
             _one_step(place, faults, processes, report, day, act, step, beside)
