@@ -88,7 +88,7 @@ def check_directory(path: str) -> None:
         Failure: what is there instead.
     """
     from chromadb._storage.local.backups import CATALOG, COLLECTIONS
-    from chromadb._storage.local.directory import PUBLISHED
+    from chromadb._storage.local.places import PUBLISHED
 
     if not os.path.exists(path):
         raise Failure(f"There is no directory {path}. Give that of the database with --path.")

@@ -1,0 +1,61 @@
+"""Looking at a directory before it is opened: is it ours, and is everything there?"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from uuid import UUID
+
+from chromadb._storage.local.alone import check_not_repaired
+from chromadb._storage.local.backups import CATALOG, COLLECTIONS
+from chromadb._storage.local.copies import RECORDS
+from chromadb._storage.local.failures import explained
+from chromadb.errors import InvalidArgumentError, ReadOnlyError, StorageCorruptError, StorageFormatError
+
+PUBLISHED = "chroma.sqlite3"
+"""The file by which a directory of the published versions is known."""
+
+
+def check_path(path: Path, *, make: bool) -> None:
+    """Raise if something stands there that is not ours, or without `make` nothing."""
+    if "\0" in str(path):
+        raise InvalidArgumentError(f"Expected a path without NUL characters, got {str(path)!r}.")
+    with explained(str(path)):
+        published = (path / PUBLISHED).exists()
+    if published:
+        raise StorageFormatError(
+            f"{path} was written by a published version of Chroma ({PUBLISHED} stands there). This version keeps its "
+            "data in another format and does not change the files of that one. Choose another directory, and copy the "
+            "collections over: read them with the published version and add them here. Nothing was changed."
+        )
+    check_not_repaired(path)
+    with explained(str(path)):
+        there = (path / CATALOG).exists() and (path / CATALOG).stat().st_size
+        orphans = [] if there else collections_in(path)
+    if orphans:
+        raise StorageCorruptError(
+            f"{path / CATALOG} is missing or empty, but there are {len(orphans)} collections in "
+            f"{path / COLLECTIONS}. Restore "
+            "the file from a backup, or make it anew with 'chroma utils check --repair'. Nothing was changed."
+        )
+    if not make and not (path / CATALOG).exists():
+        raise ReadOnlyError(
+            f"There is no database in {path}, and none is made, as the setting chroma_read_only is on. Give the "
+            "directory of one, or open it without the setting."
+        )
+
+
+def collections_in(path: Path) -> list[str]:
+    """Return the names of the folders that hold records of a collection."""
+    folder = path / COLLECTIONS
+    names = os.listdir(folder) if folder.is_dir() else []
+    return [name for name in names if is_uuid(name) and (folder / name / RECORDS).exists()]
+
+
+def is_uuid(name: str) -> bool:
+    """Return whether a name is one that a folder of a collection has."""
+    try:
+        UUID(name)
+    except ValueError:
+        return False
+    return True
