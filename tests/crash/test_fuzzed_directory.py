@@ -27,7 +27,7 @@ from chromadb._storage.local.repair import repair_directory
 from chromadb._storage.local.text import documents
 from chromadb.errors import ChromaError
 
-ROUNDS = int(os.environ.get("CHROMA_FUZZ_ROUNDS", "120"))
+ROUNDS = int(os.environ.get("CHROMA_FUZZ_ROUNDS", "60"))
 SEED = int(os.environ.get("CHROMA_FUZZ_SEED", "1"))
 COUNT, DIMENSION = 300, 16
 WORDS = ["amber", "birch", "cedar", "delta", "ember", "frost", "grove", "heath", "inlet", "jetty"]

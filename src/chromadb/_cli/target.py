@@ -117,8 +117,7 @@ def check_directory(path: str, option: str = "--path") -> None:
     Raises:
         Failure: what is there instead.
     """
-    from chromadb._storage.local.directory import PUBLISHED
-    from chromadb._storage.local.layout import CATALOG, COLLECTIONS
+    from chromadb._storage.local.layout import CATALOG, COLLECTIONS, PUBLISHED
 
     names = (CATALOG, COLLECTIONS, PUBLISHED)
     if not os.path.exists(path):

@@ -28,7 +28,6 @@ from uuid import UUID, uuid4
 
 from chromadb._model.entities import Address, Backup, CollectionInfo, Finding, TenantUsage, Usage, Vacuumed
 from chromadb._storage.local import forks
-from chromadb._storage.local.alone import check_not_repaired
 from chromadb._storage.local.backups import Progress, write_backup
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.catalog import Catalog
@@ -38,20 +37,18 @@ from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.description import keep_description
 from chromadb._storage.local.durable import make_folder, sync
 from chromadb._storage.local.failures import explained
-from chromadb._storage.local.layout import CATALOG, COLLECTIONS, RECORDS
+from chromadb._storage.local.layout import CATALOG, COLLECTIONS, RECORDS, collections_in, is_uuid
 from chromadb._storage.local.leases import OpenCollections
+from chromadb._storage.local.paths import check_path
 from chromadb._storage.local.salvage import survey
 from chromadb._storage.local.usage import Counted, size_of
 from chromadb._storage.local.vacuum import files_of, vacuum_database
 from chromadb._tracing import span, spanned
 from chromadb.errors import (
-    InvalidArgumentError,
     InvalidCollectionException,
-    ReadOnlyError,
     StorageChangedError,
     StorageCorruptError,
     StorageError,
-    StorageFormatError,
     StorageFullError,
     StorageLockedError,
     StorageReadOnlyError,
@@ -66,9 +63,6 @@ DELETED = ".deleted"
 
 HANDLES = 16
 """Of the files that a process may have open, one open collection is allowed for so many: it holds up to six itself."""
-
-PUBLISHED = "chroma.sqlite3"
-"""The file by which a directory of the published versions is known."""
 
 
 class LocalBackend(Catalog):
@@ -108,7 +102,7 @@ class LocalBackend(Catalog):
             # Nothing is ever built.
             self._builder.stop()
         if self.path is not None:
-            _check_path(self.path, make=not self._read_only)
+            check_path(self.path, make=not self._read_only)
             if not self._read_only:
                 with explained(str(self.path)):
                     self._make_folder(self.path)
@@ -478,7 +472,7 @@ class LocalBackend(Catalog):
         if self.path is None or not (self.path / COLLECTIONS).is_dir():
             return []
         # In this order: a folder is only made once its row is there.
-        folders = _collections_in(self.path)
+        folders = collections_in(self.path)
         known = {str(id) for id in self.collection_ids() | self.deleted_ids()}
         return [
             Finding(
@@ -531,49 +525,3 @@ def _handles() -> int:
         return 8192
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 2**20 if soft == resource.RLIM_INFINITY else soft
-
-
-def _check_path(path: Path, *, make: bool) -> None:
-    """Raise if something stands there that is not ours; or, if nothing is to be made, if nothing is there."""
-    if "\0" in str(path):
-        raise InvalidArgumentError(f"Expected a path without NUL characters, got {str(path)!r}.")
-    with explained(str(path)):
-        published = (path / PUBLISHED).exists()
-    if published:
-        raise StorageFormatError(
-            f"{path} was written by a published version of Chroma ({PUBLISHED} stands there). This version keeps its "
-            "data in another format and does not change the files of that one. Serve it with a published version from "
-            "0.5.23 on, installed in an environment of its own, and copy it into another directory: chroma copy --from "
-            "http://localhost:8000 --to ./data --all. Nothing was changed."
-        )
-    check_not_repaired(path)
-    with explained(str(path)):
-        there = (path / CATALOG).exists() and (path / CATALOG).stat().st_size
-        orphans = [] if there else _collections_in(path)
-    if orphans:
-        raise StorageCorruptError(
-            f"{path / CATALOG} is missing or empty, but there are {len(orphans)} collections in "
-            f"{path / COLLECTIONS}. Restore "
-            "the file from a backup, or make it anew with 'chroma utils check --repair'. Nothing was changed."
-        )
-    if not make and not (path / CATALOG).exists():
-        raise ReadOnlyError(
-            f"There is no database in {path}, and none is made, as the setting chroma_read_only is on. Give the "
-            "directory of one, or open it without the setting."
-        )
-
-
-def _collections_in(path: Path) -> list[str]:
-    """Return the names of the folders that hold records of a collection."""
-    folder = path / COLLECTIONS
-    names = os.listdir(folder) if folder.is_dir() else []
-    return [name for name in names if is_uuid(name) and (folder / name / RECORDS).exists()]
-
-
-def is_uuid(name: str) -> bool:
-    """Return whether a name is one that a folder of a collection has."""
-    try:
-        UUID(name)
-    except ValueError:
-        return False
-    return True

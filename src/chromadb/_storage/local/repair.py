@@ -21,10 +21,9 @@ from chromadb._storage.local.alone import alone_with
 from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.check import check_sqlite, check_store
 from chromadb._storage.local.database import SqliteDatabase
-from chromadb._storage.local.directory import is_uuid
 from chromadb._storage.local.durable import sync
 from chromadb._storage.local.failures import explained
-from chromadb._storage.local.layout import CATALOG, COLLECTIONS, COLUMNS, RECORDS, SEGMENTS, TEXT
+from chromadb._storage.local.layout import CATALOG, COLLECTIONS, COLUMNS, RECORDS, SEGMENTS, TEXT, is_uuid
 from chromadb._storage.local.rebuilding import rebuild_catalog, rebuild_records
 from chromadb._storage.local.records import read_state
 from chromadb.errors import StorageError, StorageFormatError
