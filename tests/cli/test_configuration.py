@@ -221,7 +221,7 @@ def test_a_mistake_about_authentication_is_refused(name: str) -> None:
         (
             "# comment\n\ncors_allow_origins: 5\n",
             {},
-            r"the setting chroma_server_cors_allow_origins .* \(cors_allow_origins, config.yaml, line 3\)",
+            r"the setting chroma_cors_allow_origins .* \(cors_allow_origins, config.yaml, line 3\)",
         ),
         ("", {"CHROMA_ALLOW_RESET": "perhaps"}, r"got 'perhaps' \(allow_reset, CHROMA_ALLOW_RESET\)"),
         ("listen_address: 0.0.0.0:9000\n", {}, "Expected listen_address to be a name or an address, such as 0.0.0.0"),

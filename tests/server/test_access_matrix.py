@@ -24,6 +24,7 @@ BODIES: dict[str, Any] = {
     "create_database": {"name": "done"},
     "create_collection": {"name": "made"},
     "update_collection": {"new_metadata": {"a": 1}},
+    "fork_collection": {"new_name": "forked"},
     "add_records": {"ids": ["n"], "embeddings": [[1, 2]]},
     "update_records": {"ids": ["a"], "embeddings": [[1, 2]]},
     "upsert_records": {"ids": ["a"], "embeddings": [[1, 2]]},

@@ -99,7 +99,7 @@ class Configuration:
         log_path: str | None,
         workers: int | None,
         allow_reset: bool,
-        read_only: bool,
+        read_only: bool = False,
         ssl_certfile: str | None = None,
         ssl_keyfile: str | None = None,
     ) -> Configuration:

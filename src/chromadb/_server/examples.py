@@ -20,6 +20,7 @@ BODIES: dict[str, Any] = {
     },
     "update_records": {"ids": ["a"], "embeddings": [[0.9, 0.1, 0]], "documents": ["the first one, revised"]},
     "upsert_records": {"ids": ["b", "c"], "embeddings": [[0, 1, 0], [0, 0, 1]], "metadatas": [{"year": 2021}, None]},
+    "fork_collection": {"new_name": "example_fork"},
     "delete_records": {"ids": ["c"]},
     "get_records": {"limit": 10, "include": ["documents", "metadatas"]},
     "query_records": {
