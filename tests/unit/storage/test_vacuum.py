@@ -21,7 +21,7 @@ from chromadb._storage.local import collection as collection_module
 from chromadb._storage.local import records as records_module
 from chromadb._storage.local import sealing
 from chromadb._storage.local.text import documents as text_documents
-from chromadb._storage.local.vacuum import outdated_segments
+from chromadb._storage.local.vacuum import files_of, outdated_segments
 from chromadb.errors import StorageError
 
 EVERYTHING = Selection()
@@ -488,3 +488,19 @@ def test_an_unfinished_folder_that_is_finished_meanwhile_is_no_error(
     monkeypatch.setattr(sealed.os, "scandir", scan_and_rename)
     sealed.sweep(tmp_path)
     assert (tmp_path / "abc").is_dir()
+
+
+def test_folders_that_others_remove_meanwhile_are_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_bytes(b"1234")
+    look = os.scandir
+
+    def look_too_late(path: Any) -> Any:
+        if str(path).endswith("b"):
+            os.unlink(f"{path}/file")
+            os.rmdir(path)
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", look_too_late)
+    assert files_of(tmp_path) == {"a/file": 4, "c/file": 4}

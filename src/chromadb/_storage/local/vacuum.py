@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -85,12 +86,13 @@ def outdated_segments(sql: apsw.Connection, state: State, segments: list[Segment
 def files_of(folder: Path) -> dict[str, int]:
     """Return the files below a folder by their path in it, each with its size in bytes."""
     sizes = {}
-    for path in sorted(folder.rglob("*")):
-        try:
-            if path.is_file():
+    # Not by rglob, which stumbles over folders that others finish or remove meanwhile.
+    for place, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            path = Path(place, name)
+            with suppress(FileNotFoundError):
                 sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
-        except FileNotFoundError:
-            continue
     return sizes
 
 
