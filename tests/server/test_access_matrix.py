@@ -172,6 +172,15 @@ def test_who_may_not_is_told_so_and_nothing_changes(world: World, route: Route, 
     assert world.state() == before
 
 
+MAKING_OR_DELETING = (
+    "create_database",
+    "create_collection",
+    "fork_collection",
+    "delete_collection",
+    "delete_database",
+)
+
+
 @pytest.mark.parametrize(("route", "template"), CASES)
 def test_who_may_is_served(world: World, route: Route, template: Template) -> None:
     for token in ("root", "of-ours", "of-within"):
