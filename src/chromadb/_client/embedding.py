@@ -88,7 +88,7 @@ class CollectionEmbedding:
     ) -> None:
         self._collection = collection
         self.data_loader = check_data_loader(data_loader)
-        self._given = given
+        self.given = given
         self._stored = configuration.embedding_function
         self._resolved: Any = None
         if given is not None and given is not DEFAULT_FUNCTION:
@@ -101,8 +101,8 @@ class CollectionEmbedding:
         Raises:
             EmbeddingFunctionError: none was given, and the stored one cannot be built.
         """
-        if self._given is not DEFAULT_FUNCTION:
-            return self._given
+        if self.given is not DEFAULT_FUNCTION:
+            return self.given
         if self._stored is None or self._stored.get("name") == DEFAULT_FUNCTION.name():
             return DEFAULT_FUNCTION
         if self._resolved is None:

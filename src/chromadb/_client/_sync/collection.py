@@ -355,6 +355,22 @@ class Collection:
             op.ModifyCollection(self._address, checked_name, checked_metadata, parameters or None, function)
         )
 
+    def fork(self, new_name: str) -> Collection:
+        """Make a copy of the collection as it is now, in the same database; from then on each goes its own way.
+
+        Metadata, configuration and embedding function stay the same, the id is new. Indexes are shared by hard links
+        and the records copied file to file, so it takes a fraction of the time of adding them again.
+
+        Args:
+            new_name: the name of the copy.
+
+        Raises:
+            UniqueConstraintError: the name is taken.
+            InvalidArgumentError: the name is not allowed.
+        """
+        info = self._runner.run(op.ForkCollection(self._address, check_collection_name(new_name)))
+        return Collection(self._runner, info, self._embedding.given, self._embedding.data_loader)
+
     @property
     def _address(self) -> Address:
         return self._info.address
