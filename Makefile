@@ -1,6 +1,7 @@
 # make quickstart   from a fresh clone to answers
 # make test         all tests
 # make test-compat  published clients and servers of every generation against ours; fetches them once, 1.5 GB
+# make test-heavy   embedding functions whose libraries are too large for every run (torch, ...); installs them first
 # make fuzz         a fuzzer over the server's OpenAPI document
 # make check        style, types, layers, generated code
 # make format       put the code in order
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 CLIENTS := $(CURDIR)/tests/compat/.clients
 SERVERS := $(CURDIR)/tests/compat/.servers
 
-.PHONY: quickstart test test-compat fuzz check format bench bench-1m clean
+.PHONY: quickstart test test-compat test-heavy fuzz check format bench bench-1m clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/python examples/quickstart.py
@@ -27,6 +28,10 @@ test-compat: $(VENV)/.developing
 	$(BIN)/python scripts/fetch_published_clients.py $(CLIENTS)
 	$(BIN)/python scripts/fetch_published_servers.py $(SERVERS)
 	CHROMA_COMPAT_CLIENTS=$(CLIENTS) CHROMA_COMPAT_SERVERS=$(SERVERS) $(BIN)/python -m pytest -q tests/compat
+
+test-heavy: $(VENV)/.developing
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[heavy]'
+	$(BIN)/python -m pytest -q -m heavy tests/unit/embed
 
 fuzz: $(VENV)/.developing
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'

@@ -263,6 +263,64 @@ class EmbeddingFunctionError(InvalidArgumentError):
     """An embedding function is missing, another one than the stored one, or gives unusable vectors."""
 
 
+class EmbeddingProviderError(ChromaError, RuntimeError):
+    """A provider of embeddings did not do what it was asked; the cause is the error of its client library."""
+
+    _code = 502
+
+
+class EmbeddingAuthenticationError(EmbeddingProviderError, EmbeddingFunctionError):
+    """The key of a provider is missing, or the provider refuses it."""
+
+    _code = 401
+
+
+class EmbeddingQuotaError(EmbeddingProviderError, QuotaError):
+    """A quota or the credit at a provider is used up; asking again does not help."""
+
+    _code = 402
+
+
+class EmbeddingRateLimitError(EmbeddingProviderError, RateLimitError):
+    """A provider still says, after repetitions, that there are too many requests."""
+
+    _code = 429
+
+
+class EmbeddingModelNotFoundError(EmbeddingProviderError, ValueError):
+    """A provider does not have the model, or does not know the address that was asked."""
+
+    _code = 404
+
+
+class EmbeddingInputTooLongError(EmbeddingProviderError, ValueError):
+    """A text has more tokens than the model of a provider reads."""
+
+    _code = 413
+
+
+class EmbeddingRequestError(EmbeddingProviderError, ValueError):
+    """A provider refuses a request for a reason of its own, which the message repeats."""
+
+    _code = 400
+
+
+class EmbeddingUnavailableError(EmbeddingProviderError, ConnectionError):
+    """A provider cannot be reached, or still fails after repetitions."""
+
+    _code = 503
+
+
+class EmbeddingTimeoutError(EmbeddingUnavailableError, TimeoutError):
+    """A provider did not answer in time."""
+
+    _code = 504
+
+
+class EmbeddingAnswerError(EmbeddingProviderError, ValueError):
+    """The answer of a provider cannot be used: not one vector per text, or not of the dimension asked for."""
+
+
 class ModelUnavailableError(ChromaError, RuntimeError):
     """The files of an embedding model are not here and no source could be reached."""
 

@@ -14,6 +14,7 @@ from chromadb._embed.base import (
     function_name,
     not_callable_error,
 )
+from chromadb._embed.table import registered
 from chromadb._model.names import describe as describe_value
 from chromadb._model.names import shorten
 from chromadb.errors import EmbeddingFunctionError
@@ -62,13 +63,7 @@ def _as_type(value: Any) -> type:
     return value
 
 
-known_embedding_functions: Registry = Registry(
-    {
-        "default": "chromadb._embed.default:DefaultEmbeddingFunction",
-        "onnx_mini_lm_l6_v2": "chromadb._embed.onnx_minilm:ONNXMiniLM_L6_V2",
-        "sentence_transformer": "chromadb._embed.sentence_transformer:SentenceTransformerEmbeddingFunction",
-    }
-)
+known_embedding_functions: Registry = Registry(registered())
 
 
 @overload

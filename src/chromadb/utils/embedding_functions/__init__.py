@@ -10,27 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 from chromadb._embed.base import EmbeddingFunction
 from chromadb._embed.registry import known_embedding_functions, register_embedding_function
+from chromadb._embed.table import public
 
 if TYPE_CHECKING:
     from chromadb._embed.default import DefaultEmbeddingFunction
     from chromadb._embed.onnx_minilm import ONNXMiniLM_L6_V2
+    from chromadb._embed.providers.cohere import CohereEmbeddingFunction
+    from chromadb._embed.providers.openai import OpenAIEmbeddingFunction
     from chromadb._embed.sentence_transformer import SentenceTransformerEmbeddingFunction
 
 __all__ = [
+    "CohereEmbeddingFunction",
     "DefaultEmbeddingFunction",
     "EmbeddingFunction",
     "ONNXMiniLM_L6_V2",
+    "OpenAIEmbeddingFunction",
     "SentenceTransformerEmbeddingFunction",
     "config_to_embedding_function",
     "known_embedding_functions",
     "register_embedding_function",
 ]
 
-_MODULES = {
-    "DefaultEmbeddingFunction": "chromadb._embed.default",
-    "ONNXMiniLM_L6_V2": "chromadb._embed.onnx_minilm",
-    "SentenceTransformerEmbeddingFunction": "chromadb._embed.sentence_transformer",
-}
+_MODULES = public()
 
 
 def config_to_embedding_function(config: dict[str, Any]) -> EmbeddingFunction[Any]:

@@ -1,0 +1,1 @@
+"""Embedding functions of hosted and local providers, one module each, imported when they are asked for."""

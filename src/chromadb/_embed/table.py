@@ -1,0 +1,102 @@
+"""The table of embedding functions: names, classes, public paths, extras, and the tests that prove them.
+
+The registry and the public package are made from it; the extras, the public modules and the documentation agree with
+it, tests see to that. A provider that is new is a module in `providers`, a public module that re-exports it, a row
+here, and, where it speaks HTTP, its format in `tests/unit/embed/wire_formats`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Kind = Literal["local", "hosted", "server", "pictures", "adapter", "sparse"]
+
+_WIRE = "tests/unit/embed/providers/test_wire.py"
+_PROVIDERS = "chromadb._embed.providers"
+
+
+class Row(NamedTuple):
+    """An embedding function."""
+
+    name: str
+    """By which collections remember it."""
+    title: str
+    """Of the provider, in the documentation."""
+    path: str
+    """``module:Class`` inside."""
+    module: str
+    """Below ``chromadb.utils.embedding_functions``, where it is imported from."""
+    kind: Kind
+    """local: a model on this machine; hosted: a service with a key; server: one that users run themselves."""
+    tests: str
+    """The file, and for those that share one the case, that proves it."""
+    extra: str | None = None
+    """Of this distribution, that installs what it needs; None: nothing is needed."""
+    key: str | None = None
+    """The environment variable of the key, by default."""
+    also: tuple[str, ...] = ()
+    """Further public names of the module, and names under which the class is registered besides."""
+
+    @property
+    def class_name(self) -> str:
+        """The name of the class."""
+        return self.path.partition(":")[2]
+
+
+FUNCTIONS: tuple[Row, ...] = (
+    Row(
+        "default",
+        "Default (all-MiniLM-L6-v2)",
+        "chromadb._embed.default:DefaultEmbeddingFunction",
+        "",
+        "local",
+        "tests/unit/embed/test_onnx_minilm.py",
+    ),
+    Row(
+        "onnx_mini_lm_l6_v2",
+        "all-MiniLM-L6-v2 by onnxruntime",
+        "chromadb._embed.onnx_minilm:ONNXMiniLM_L6_V2",
+        "onnx_mini_lm_l6_v2",
+        "local",
+        "tests/unit/embed/test_onnx_minilm.py",
+    ),
+    Row(
+        "sentence_transformer",
+        "Sentence Transformers",
+        "chromadb._embed.sentence_transformer:SentenceTransformerEmbeddingFunction",
+        "sentence_transformer_embedding_function",
+        "local",
+        "tests/unit/embed/test_sentence_transformer.py",
+        extra="sentence-transformers",
+    ),
+    Row(
+        "cohere",
+        "Cohere",
+        f"{_PROVIDERS}.cohere:CohereEmbeddingFunction",
+        "cohere_embedding_function",
+        "hosted",
+        f"{_WIRE}::cohere",
+        extra="cohere",
+        key="CHROMA_COHERE_API_KEY",
+    ),
+    Row(
+        "openai",
+        "OpenAI, Azure OpenAI",
+        f"{_PROVIDERS}.openai:OpenAIEmbeddingFunction",
+        "openai_embedding_function",
+        "hosted",
+        f"{_WIRE}::openai",
+        extra="openai",
+        key="CHROMA_OPENAI_API_KEY",
+    ),
+)
+
+
+def registered() -> dict[str, str]:
+    """Return ``module:Class`` by name, for the registry."""
+    return {row.name: row.path for row in FUNCTIONS if row.kind != "sparse"}
+
+
+def public() -> dict[str, str]:
+    """Return the module of every public class by its name."""
+    return {row.class_name: row.path.partition(":")[0] for row in FUNCTIONS}
