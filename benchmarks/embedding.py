@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+
 from side_by_side import Measurement, Metric, Package, add_arguments, compare, run_worker
 
 SEED = 20

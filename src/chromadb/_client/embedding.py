@@ -12,6 +12,7 @@ from chromadb._embed.default import DefaultEmbeddingFunction
 from chromadb._embed.registry import build, conflict, describe
 from chromadb._model.configuration import Configuration
 from chromadb._model.names import describe as describe_value
+from chromadb._model.names import shorten
 from chromadb._model.vectors import Matrix
 from chromadb.errors import EmbeddingFunctionError, InvalidArgumentError, InvalidArgumentTypeError
 
@@ -150,6 +151,24 @@ class CollectionEmbedding:
                 f"URIs, got {describe_value(loaded)}."
             )
         return loaded
+
+    def embed_uris(self, uris: Sequence[str], *, queries: bool = False) -> Matrix:
+        """Return the vectors of the data that URIs point to, shape (len(uris), d).
+
+        Raises:
+            InvalidArgumentError: there is no data loader, or it gives nothing for a URI.
+            EmbeddingFunctionError: there is no function, or it gave something unusable.
+        """
+        if self.function is None:  # before anything is loaded in vain
+            return self.embed(uris)
+        loaded = self.load(uris)
+        for uri, item in zip(uris, loaded, strict=True):
+            if item is None:
+                raise InvalidArgumentError(
+                    f"The data loader {class_name(self.data_loader)} gives nothing for the URI {shorten(uri)}, which "
+                    "is to be embedded. Leave it out, or make it available."
+                )
+        return self.embed(loaded, queries=queries)
 
 
 def check_images(images: Any) -> list[Any]:

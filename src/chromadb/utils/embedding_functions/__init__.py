@@ -13,25 +13,31 @@ from chromadb._embed.registry import known_embedding_functions, register_embeddi
 from chromadb._embed.table import public
 
 if TYPE_CHECKING:
+    from chromadb._embed.cached import CachedEmbeddingFunction
     from chromadb._embed.default import DefaultEmbeddingFunction
     from chromadb._embed.onnx_minilm import ONNXMiniLM_L6_V2
+    from chromadb._embed.open_clip import OpenCLIPEmbeddingFunction
     from chromadb._embed.providers.cohere import CohereEmbeddingFunction
     from chromadb._embed.providers.openai import OpenAIEmbeddingFunction
+    from chromadb._embed.providers.roboflow import RoboflowEmbeddingFunction
     from chromadb._embed.sentence_transformer import SentenceTransformerEmbeddingFunction
 
 __all__ = [
+    "CachedEmbeddingFunction",
     "CohereEmbeddingFunction",
     "DefaultEmbeddingFunction",
     "EmbeddingFunction",
     "ONNXMiniLM_L6_V2",
     "OpenAIEmbeddingFunction",
+    "OpenCLIPEmbeddingFunction",
+    "RoboflowEmbeddingFunction",
     "SentenceTransformerEmbeddingFunction",
     "config_to_embedding_function",
     "known_embedding_functions",
     "register_embedding_function",
 ]
 
-_MODULES = public()
+_MODULES = {**public(), "CachedEmbeddingFunction": "chromadb._embed.cached"}
 
 
 def config_to_embedding_function(config: dict[str, Any]) -> EmbeddingFunction[Any]:
