@@ -43,7 +43,11 @@ NAMES: dict[str, str] = {
     "chromadb.utils.batch_utils": "create_batches",
     "chromadb.db": "DB",
     EMBEDDING_FUNCTIONS: "DefaultEmbeddingFunction ONNXMiniLM_L6_V2 SentenceTransformerEmbeddingFunction "
+    "OpenCLIPEmbeddingFunction RoboflowEmbeddingFunction CachedEmbeddingFunction "
     "EmbeddingFunction register_embedding_function known_embedding_functions",
+    "chromadb.utils.data_loaders": "ImageLoader",
+    f"{EMBEDDING_FUNCTIONS}.open_clip_embedding_function": "OpenCLIPEmbeddingFunction",
+    f"{EMBEDDING_FUNCTIONS}.roboflow_embedding_function": "RoboflowEmbeddingFunction",
     f"{EMBEDDING_FUNCTIONS}.onnx_mini_lm_l6_v2": "ONNXMiniLM_L6_V2",
     f"{EMBEDDING_FUNCTIONS}.sentence_transformer_embedding_function": "SentenceTransformerEmbeddingFunction",
 }
@@ -53,8 +57,8 @@ LATER: dict[str, str] = {
     "chromadb": "Search telemetry",
     EMBEDDING_FUNCTIONS: "OpenAIEmbeddingFunction CohereEmbeddingFunction HuggingFaceEmbeddingFunction "
     "HuggingFaceEmbeddingServer InstructorEmbeddingFunction JinaEmbeddingFunction OllamaEmbeddingFunction "
-    "RoboflowEmbeddingFunction Text2VecEmbeddingFunction VoyageAIEmbeddingFunction GooglePalmEmbeddingFunction "
-    "GoogleVertexEmbeddingFunction GoogleGenerativeAiEmbeddingFunction OpenCLIPEmbeddingFunction "
+    "Text2VecEmbeddingFunction VoyageAIEmbeddingFunction GooglePalmEmbeddingFunction "
+    "GoogleVertexEmbeddingFunction GoogleGenerativeAiEmbeddingFunction"
     "AmazonBedrockEmbeddingFunction",
 }
 
@@ -64,7 +68,7 @@ LATER_MODULES = [
         f"{EMBEDDING_FUNCTIONS}.{name}_embedding_function"
         for name in (
             *("amazon_bedrock", "cohere", "google", "huggingface", "instructor", "jina", "ollama"),
-            *("open_clip", "openai", "roboflow", "text2vec"),
+            *("openai", "text2vec"),
         )
     ),
 ]
@@ -280,6 +284,22 @@ CALLABLES: dict[str, dict[str, Any]] = {
 }
 
 
+CONSTRUCTORS: dict[str, dict[str, Any]] = {
+    f"{EMBEDDING_FUNCTIONS}:OpenCLIPEmbeddingFunction": {
+        "model_name": "ViT-B-32",
+        "checkpoint": "laion2b_s34b_b79k",
+        "device": "cpu",
+    },
+    f"{EMBEDDING_FUNCTIONS}:RoboflowEmbeddingFunction": {
+        "api_key": None,
+        "api_url": "https://infer.roboflow.com",
+        "api_key_env_var": "CHROMA_ROBOFLOW_API_KEY",
+    },
+    "chromadb.utils.data_loaders:ImageLoader": {"max_workers": 2},
+}
+"""Classes whose parameters are published; what is ours stands behind, and may have any default."""
+
+
 def resolve(place: str) -> Any:
     module, _, path = place.partition(":")
     value: Any = importlib.import_module(module)
@@ -305,6 +325,14 @@ def test_parameters_and_their_defaults(place: str) -> None:
             assert parameter.default.name() == "default"
         elif default is not ...:
             assert parameter.default == default
+
+
+@pytest.mark.parametrize("place", CONSTRUCTORS)
+def test_parameters_of_constructors_and_their_defaults(place: str) -> None:
+    parameters = list(inspect.signature(resolve(place)).parameters.values())
+    published = CONSTRUCTORS[place]
+    assert {each.name: each.default for each in parameters[: len(published)]} == published
+    assert all(each.kind in (each.KEYWORD_ONLY, each.VAR_KEYWORD) for each in parameters[len(published) :])
 
 
 @pytest.mark.parametrize("place", [place for place in CALLABLES if ":Collection." in place or ":ClientAPI." in place])
@@ -441,6 +469,8 @@ def test_an_error_has_its_code_name_and_text(name: str) -> None:
         ("ClosedClientError", "RuntimeError"),
         ("EmbeddingFunctionError", "InvalidArgumentError ValueError"),
         ("ModelUnavailableError", "RuntimeError"),
+        ("DataLoadError", "OSError"),
+        ("DataNotFoundError", "DataLoadError FileNotFoundError OSError"),
         ("StorageFullError", "StorageError InternalError"),
         ("StorageLockedError", "StorageError InternalError"),
         ("StorageReadOnlyError", "StorageError InternalError"),
