@@ -37,7 +37,7 @@ def fetch(url: str, hosts: bool | Collection[str], max_bytes: int, timeout: floa
             for _ in range(_REDIRECTS + 1):
                 _check(address, url, hosts)
                 with client.stream("GET", address, headers={"Accept-Encoding": "identity"}) as response:
-                    if response.is_redirect:
+                    if response.has_redirect_location:
                         address = urljoin(address, response.headers["location"])
                         continue
                     if response.status_code in (404, 410):

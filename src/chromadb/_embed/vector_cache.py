@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -58,7 +59,6 @@ class VectorCache:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._process = 0
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._opened()
@@ -67,6 +67,7 @@ class VectorCache:
                 f"Expected {self.path} to be a file for cached vectors, or none yet; it cannot be opened as one "
                 f"({error}). Name another file, or remove it."
             ) from error
+        _caches.add(self)
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, NDArray[np.float32]]:
         """Return the vectors that are there, by key."""
@@ -94,15 +95,20 @@ class VectorCache:
     def close(self) -> None:
         """Close the file; it is opened again when it is needed."""
         with self._lock:
-            if self._connection is not None and self._process == os.getpid():
-                self._connection.close()
+            self._close()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
             self._connection = None
 
     def __del__(self) -> None:
-        # A finalizer may run within any lock of this thread: it takes none.
+        # Without the lock: a finalizer may run while this thread holds any.
         with suppress(Exception):
-            if self._connection is not None and self._process == os.getpid():
-                self._connection.close()
+            self._close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return VectorCache, (self.path, self._max_bytes)
 
     # --- within the lock --------------------------------------------------------------------------
 
@@ -115,10 +121,7 @@ class VectorCache:
                 return otherwise
 
     def _opened(self) -> sqlite3.Connection:
-        if self._connection is None or self._process != os.getpid():
-            if self._connection is not None:
-                _inherited.append(self._connection)
-                self._connection = None
+        if self._connection is None:
             connection = sqlite3.connect(
                 self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -127,7 +130,7 @@ class VectorCache:
             except BaseException:
                 connection.close()
                 raise
-            self._connection, self._process = connection, os.getpid()
+            self._connection = connection
         return self._connection
 
     def _find(self, connection: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, NDArray[np.float32]]:
@@ -170,10 +173,6 @@ class VectorCache:
             )
 
 
-# Connections that a fork copied: closing one would take away the locks that the parent has.
-_inherited: list[sqlite3.Connection] = []
-
-
 class _Transaction:
     """A write transaction: it waits for its turn at the beginning, where waiting is safe."""
 
@@ -191,13 +190,14 @@ class _Transaction:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    # In this order: another process may be making the tables at this moment.
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
     if application != _APPLICATION:
         if tables:
             raise sqlite3.DatabaseError("it is a database of something else")
         connection.execute("PRAGMA page_size = 8192")
-    connection.execute("PRAGMA journal_mode = WAL")
+    _switch_to_log(connection)
     # A crash of the system may lose the last vectors, which costs computing them anew.
     connection.execute("PRAGMA synchronous = NORMAL")
     if application != _APPLICATION:
@@ -205,6 +205,18 @@ def _prepare(connection: sqlite3.Connection) -> None:
             for statement in filter(str.strip, _SCHEMA.split(";")):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+
+
+def _switch_to_log(connection: sqlite3.Connection) -> None:
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:  # another process switches: SQLite does not always wait for that
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _used_bytes(connection: sqlite3.Connection) -> int:
@@ -218,3 +230,27 @@ def _used_bytes(connection: sqlite3.Connection) -> int:
 def _parts(items: list[Any], size: int) -> Iterator[list[Any]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+# --- forks ----------------------------------------------------------------------------------------
+
+# Of an open file SQLite keeps locks in memory, which a child must not have a copy of: all are closed for a fork.
+_caches: weakref.WeakSet[VectorCache] = weakref.WeakSet()
+_held: list[VectorCache] = []
+
+
+def _before_fork() -> None:
+    for cache in list(_caches):
+        cache._lock.acquire()
+        _held.append(cache)
+        with suppress(sqlite3.Error):
+            cache._close()
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop()._lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import pickle
 import sqlite3
 import subprocess
 import sys
@@ -328,3 +329,38 @@ def test_a_forked_child_has_a_connection_of_its_own(path: Path) -> None:
     assert process.exitcode == 0
     assert rows(cached(["bb"])) == [[2, 0.1]]
     assert cached.inner.asked == [["a"]]
+
+
+def test_a_spawned_child_gets_the_cache_by_its_file(path: Path) -> None:
+    cached = CachedEmbeddingFunction(Lengths(), path)
+    cached(["a"])
+    copy = pickle.loads(pickle.dumps(cached))
+    assert rows(copy(["a"])) == [[1, 0.1]]
+    assert copy.inner.asked == [["a"]], "as it was when copied"
+    assert copy.cache is not cached.cache
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_forks_while_other_threads_write_hang_nobody(path: Path) -> None:
+    cached = CachedEmbeddingFunction(Lengths(), path)
+    done = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not done.is_set():
+            number += 1
+            cached([f"text {number}"])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        context = multiprocessing.get_context("fork")
+        for number in range(10):
+            child = context.Process(target=cached, args=([f"child {number}", "text 1"],))
+            child.start()
+            child.join(60)
+            assert child.exitcode == 0
+    finally:
+        done.set()
+        writer.join()
+    assert len(cached.cache) > 10
