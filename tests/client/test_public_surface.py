@@ -43,8 +43,19 @@ NAMES: dict[str, str] = {
     "chromadb.utils.batch_utils": "create_batches",
     "chromadb.db": "DB",
     EMBEDDING_FUNCTIONS: "DefaultEmbeddingFunction ONNXMiniLM_L6_V2 SentenceTransformerEmbeddingFunction "
-    "OpenCLIPEmbeddingFunction RoboflowEmbeddingFunction CachedEmbeddingFunction "
-    "EmbeddingFunction register_embedding_function known_embedding_functions",
+    "EmbeddingFunction register_embedding_function known_embedding_functions config_to_embedding_function "
+    "BasetenEmbeddingFunction CloudflareWorkersAIEmbeddingFunction CohereEmbeddingFunction "
+    "HuggingFaceEmbeddingFunction HuggingFaceEmbeddingServer JinaEmbeddingFunction JinaQueryConfig "
+    "MistralEmbeddingFunction MorphEmbeddingFunction NomicEmbeddingFunction NomicQueryConfig OllamaEmbeddingFunction "
+    "OpenAIEmbeddingFunction OpenCLIPEmbeddingFunction RoboflowEmbeddingFunction CachedEmbeddingFunction "
+    "PerplexityEmbeddingFunction TogetherAIEmbeddingFunction VoyageAIEmbeddingFunction",
+    f"{EMBEDDING_FUNCTIONS}.cohere_embedding_function": "CohereEmbeddingFunction",
+    f"{EMBEDDING_FUNCTIONS}.huggingface_embedding_function": "HuggingFaceEmbeddingFunction HuggingFaceEmbeddingServer",
+    f"{EMBEDDING_FUNCTIONS}.jina_embedding_function": "JinaEmbeddingFunction JinaQueryConfig",
+    f"{EMBEDDING_FUNCTIONS}.nomic_embedding_function": "NomicEmbeddingFunction NomicQueryConfig",
+    f"{EMBEDDING_FUNCTIONS}.ollama_embedding_function": "OllamaEmbeddingFunction",
+    f"{EMBEDDING_FUNCTIONS}.openai_embedding_function": "OpenAIEmbeddingFunction",
+    f"{EMBEDDING_FUNCTIONS}.voyageai_embedding_function": "VoyageAIEmbeddingFunction",
     "chromadb.utils.data_loaders": "ImageLoader",
     f"{EMBEDDING_FUNCTIONS}.open_clip_embedding_function": "OpenCLIPEmbeddingFunction",
     f"{EMBEDDING_FUNCTIONS}.roboflow_embedding_function": "RoboflowEmbeddingFunction",
@@ -55,10 +66,9 @@ NAMES: dict[str, str] = {
 # What comes with a later issue. Whoever brings a name moves it to the table above.
 LATER: dict[str, str] = {
     "chromadb": "Search telemetry",
-    EMBEDDING_FUNCTIONS: "OpenAIEmbeddingFunction CohereEmbeddingFunction HuggingFaceEmbeddingFunction "
-    "HuggingFaceEmbeddingServer InstructorEmbeddingFunction JinaEmbeddingFunction OllamaEmbeddingFunction "
-    "Text2VecEmbeddingFunction VoyageAIEmbeddingFunction GooglePalmEmbeddingFunction "
-    "GoogleVertexEmbeddingFunction GoogleGenerativeAiEmbeddingFunction"
+    EMBEDDING_FUNCTIONS: "InstructorEmbeddingFunction "
+    "Text2VecEmbeddingFunction GooglePalmEmbeddingFunction "
+    "GoogleVertexEmbeddingFunction GoogleGenerativeAiEmbeddingFunction "
     "AmazonBedrockEmbeddingFunction",
 }
 
@@ -66,10 +76,7 @@ LATER_MODULES = [
     "chromadb.telemetry",
     *(
         f"{EMBEDDING_FUNCTIONS}.{name}_embedding_function"
-        for name in (
-            *("amazon_bedrock", "cohere", "google", "huggingface", "instructor", "jina", "ollama"),
-            *("openai", "text2vec"),
-        )
+        for name in (*("amazon_bedrock", "google", "instructor", "text2vec"),)
     ),
 ]
 

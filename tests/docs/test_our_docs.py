@@ -18,6 +18,7 @@ import pytest
 
 import chromadb.errors
 from chromadb._client import connect
+from chromadb._embed.table import FUNCTIONS
 from chromadb.api.client import SharedSystemClient
 from chromadb.config import Settings
 from chromadb.utils.embedding_functions import known_embedding_functions
@@ -26,10 +27,14 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 
-ASSUMED = {"embeddings.md": "import chromadb\nclient = chromadb.EphemeralClient()\n"}
+_CLIENT = "import chromadb\nclient = chromadb.EphemeralClient()\n"
+ASSUMED = {"embeddings.md": _CLIENT, "providers.md": _CLIENT}
 """What the snippets of a page take for granted."""
 
-OPTIONAL = {"SentenceTransformerEmbeddingFunction": "sentence_transformers"}
+OPTIONAL = {
+    "SentenceTransformerEmbeddingFunction": "sentence_transformers",
+    "VoyageAIEmbeddingFunction": "voyageai",
+}
 """Names whose blocks only run where an optional package is installed."""
 
 BLOCK = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -93,10 +98,13 @@ def execute(statement: ast.stmt, where: str, namespace: dict[str, Any]) -> Any:
 
 @pytest.fixture
 def _fresh_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty directory, no settings, no shared clients, no registered functions: as if the process had just begun."""
+    """An empty directory, no settings but keys, no shared clients or functions: as if the process had just begun."""
     monkeypatch.chdir(tmp_path)
     for name in Settings().model_dump():
         monkeypatch.delenv(name.upper(), raising=False)
+    for key in (row.key for row in FUNCTIONS if row.key):
+        monkeypatch.setenv(key, "a-key")
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "a-key")
     monkeypatch.setattr(connect, "_configured", {})
     functions = dict(known_embedding_functions)
     SharedSystemClient.clear_system_cache()

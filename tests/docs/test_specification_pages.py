@@ -30,6 +30,7 @@ from chromadb.utils.data_loaders import ImageLoader
 
 HERE = "covered here"
 PROSE = "nothing to run"
+PROVIDERS = "tests/unit/embed/providers/test_pages.py"
 
 PAGES: dict[str, tuple[str, ...]] = {
     "cli/install-and-run": ("cli", "server"),
@@ -58,16 +59,16 @@ PAGES: dict[str, tuple[str, ...]] = {
     "docs/run-chroma/persistent-client": (HERE,),
     "docs/run-chroma/python-http-client": (HERE, "cli"),
     "integrations/chroma-integrations": (PROSE,),
-    "integrations/embedding-models/cohere": ("providers",),
+    "integrations/embedding-models/cohere": (PROVIDERS,),
     "integrations/embedding-models/google-gemini": ("providers",),
-    "integrations/embedding-models/hugging-face": ("providers",),
-    "integrations/embedding-models/hugging-face-server": ("providers",),
+    "integrations/embedding-models/hugging-face": (PROVIDERS,),
+    "integrations/embedding-models/hugging-face-server": (PROVIDERS,),
     "integrations/embedding-models/instructor": ("providers",),
-    "integrations/embedding-models/jina-ai": ("providers",),
-    "integrations/embedding-models/ollama": ("providers",),
-    "integrations/embedding-models/openai": ("providers",),
+    "integrations/embedding-models/jina-ai": (PROVIDERS,),
+    "integrations/embedding-models/ollama": (PROVIDERS,),
+    "integrations/embedding-models/openai": (PROVIDERS,),
     "integrations/embedding-models/roboflow": (HERE,),
-    "integrations/embedding-models/voyageai": ("providers",),
+    "integrations/embedding-models/voyageai": (PROVIDERS,),
     "integrations/frameworks/braintrust": ("frameworks",),
     "integrations/frameworks/haystack": ("frameworks",),
     "integrations/frameworks/langchain": ("frameworks",),
@@ -92,7 +93,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "reference/python/client": (HERE,),
     "reference/python/collection": (HERE,),
 }
-"""Page -> whether its Python is exercised here, and the topics that (the rest of) it waits for."""
+"""Page -> whether its Python is exercised here or in another file, and the topics that (the rest of) it waits for."""
 
 TREE: dict[str, str] = {
     "cli": "install-and-run vacuum",
@@ -134,6 +135,13 @@ def test_table_names_every_page_of_the_specification() -> None:
 
 def test_every_page_that_is_called_covered_has_a_test_and_no_other() -> None:
     assert exercised == {name for name, state in PAGES.items() if HERE in state}
+
+
+def test_every_page_that_is_covered_in_another_file_is_named_there() -> None:
+    root = Path(__file__).parents[2]
+    for name, state in PAGES.items():
+        for file in (each for each in state if each.endswith(".py")):
+            assert f'page("{name}")' in (root / file).read_text(encoding="utf-8"), name
 
 
 # --- what the pages take for granted --------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -12,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from chromadb._embed.table import FUNCTIONS
+
 ROOT = Path(__file__).parents[2]
-ALLOWED = {"httpx", "msgspec", "numpy", "orjson", "python-dotenv", "sniffio"}
+ALLOWED = {"httpx", "msgspec", "numpy", "orjson", "python-dotenv", "sniffio", "typing-extensions"}
 
 # What is installed beside these tests is hidden, as if only what the thin client declares were there.
 HIDE = """
@@ -122,7 +125,15 @@ def test_it_is_the_same_source_and_carries_the_same_version(unpacked: Path, whee
 def test_it_needs_little(unpacked: Path) -> None:
     (metadata,) = unpacked.glob("*.dist-info/METADATA")
     needed = [line.split(": ")[1] for line in metadata.read_text().splitlines() if line.startswith("Requires-Dist")]
-    assert {name.split(">")[0] for name in needed} == ALLOWED
+    assert {name.split(">")[0] for name in needed if "extra ==" not in name} == ALLOWED
+
+
+def test_the_extras_of_providers_are_those_of_the_full_package() -> None:
+    texts = [(ROOT / place / "pyproject.toml").read_text(encoding="utf-8") for place in (".", "packaging/thin")]
+    for extra in {row.extra for row in FUNCTIONS if row.kind in ("hosted", "server") and row.extra}:
+        declared = [re.findall(rf"^{extra} = .*$", text, re.MULTILINE) for text in texts]
+        assert len(declared[0]) == 1, extra
+        assert declared[0] == declared[1]
 
 
 def test_database_server_and_model_are_left_out(unpacked: Path) -> None:
@@ -182,6 +193,39 @@ with chromadb.HttpClient(port=int(sys.argv[1])) as client:
     assert told.startswith("The default embedding model is not part of the thin client")
     assert "Pass embeddings, or another embedding function, or install chromadb" in told
     assert told.endswith("1\n")
+
+
+def test_the_embedding_functions_of_providers_are_there(
+    thin: Callable[..., str], start_server: Callable[..., Any]
+) -> None:
+    program = """
+import http.server, json, sys, threading
+import chromadb
+from chromadb.utils.embedding_functions import HuggingFaceEmbeddingServer
+
+class Lengths(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        texts = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["inputs"]
+        answer = json.dumps([[len(text), 1] for text in texts]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *arguments):
+        pass
+
+provider = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Lengths)
+threading.Thread(target=provider.serve_forever, daemon=True).start()
+function = HuggingFaceEmbeddingServer(url=f"http://127.0.0.1:{provider.server_address[1]}/embed")
+with chromadb.HttpClient(port=int(sys.argv[1])) as client:
+    client.create_collection("texts", embedding_function=function).add(ids=["a", "b"], documents=["x", "much longer"])
+with chromadb.HttpClient(port=int(sys.argv[1])) as client:
+    print(client.get_collection("texts").query(query_texts="as long as", n_results=1)["ids"])
+provider.shutdown()
+provider.server_close()
+"""
+    assert thin(program, str(start_server().port)) == "[['b']]\n"
 
 
 def test_every_public_module_can_be_imported(thin: Callable[..., str], unpacked: Path) -> None:

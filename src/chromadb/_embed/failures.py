@@ -25,7 +25,8 @@ _UNREACHED = re.compile(r"Connect|Transport|Network|Protocol|NoResponse|ServiceU
 _NO_CREDIT = re.compile(r"insufficient[ _](quota|credit|balance|funds)|payment required|out of credit|arrears", re.I)
 _TOO_LONG = re.compile(
     r"context[ _](length|window)|too long|too many (input )?tokens|(maximum|max)\b.{0,40}\btokens"
-    r"|tokens?\b.{0,60}\b(exceed|limit)|exceed\w*.{0,60}\btokens?\b|longer than|input length",
+    r"|tokens?\b.{0,60}\b(exceed|limit)|exceed\w*.{0,60}\btokens?\b|longer than"
+    r"|(less|fewer|more) than [\d,]+ tokens|input length",
     re.I | re.S,
 )
 _NO_MODEL = re.compile(
@@ -58,7 +59,9 @@ def read_failure(error: BaseException) -> Failure | None:
             text = _text(each)
             kind = _kind(status, text)
             passing = status in _PASSING and kind is not errors.EmbeddingQuotaError
-            return Failure(kind, status, text, passing, _retry_after(_headers(each)))
+            # Some libraries keep no headers, but were themselves told of the status by one that does.
+            headers = _headers(each) or _headers(each.__context__)
+            return Failure(kind, status, text, passing, _retry_after(headers))
     for each in _chain(error):
         names = " ".join(kind.__name__ for kind in type(each).__mro__)
         text = f"{type(each).__name__}: {each}"
@@ -66,6 +69,10 @@ def read_failure(error: BaseException) -> Failure | None:
             return Failure(errors.EmbeddingTimeoutError, None, _cut(text), True)
         if _UNREACHED.search(names):
             return Failure(errors.EmbeddingUnavailableError, None, _cut(text), True)
+        if "ValidationError" in names and "request" in str(each).lower():
+            return Failure(errors.EmbeddingRequestError, None, _cut(text), False)
+    if isinstance(error, (AttributeError, LookupError, TypeError, ValueError)):
+        return Failure(errors.EmbeddingAnswerError, None, _cut(f"{type(error).__name__}: {error}"), False)
     return None
 
 
@@ -94,6 +101,8 @@ _TEXTS: dict[type[errors.EmbeddingProviderError], str] = {
     errors.EmbeddingInputTooLongError: "A text is longer than {model} of {title} reads{said}. {longest} Split it.",
     errors.EmbeddingRequestError: "{title} refuses the request{said}. Check the parameters of the embedding function "
     "and the texts. {longest}",
+    errors.EmbeddingAnswerError: "The answer of {title} does not fit its client library, or this one{said}. "
+    "Check the address, and the version of the library.",
     errors.EmbeddingTimeoutError: "{title} did not answer in time{tried}{said}. Ask again later, or raise timeout.",
     errors.EmbeddingUnavailableError: "{title} is not available{tried}{said}. Check the address and the network, "
     "or ask again later.",
@@ -101,6 +110,8 @@ _TEXTS: dict[type[errors.EmbeddingProviderError], str] = {
 
 
 def _kind(status: int, text: str) -> type[errors.EmbeddingProviderError]:
+    if status < 300:
+        return errors.EmbeddingAnswerError
     if status == 402 or (status in {403, 429} and _NO_CREDIT.search(text)):
         return errors.EmbeddingQuotaError
     if status in {401, 403}:
@@ -142,7 +153,7 @@ def _status(error: object) -> int | None:
     for source in _sources(error):
         for name in _STATUS:
             value = getattr(source, name, None)
-            if isinstance(value, int) and not isinstance(value, bool) and 300 <= value < 600:
+            if isinstance(value, int) and not isinstance(value, bool) and 200 <= value < 600:
                 return int(value)
     return None
 

@@ -34,15 +34,20 @@ Purpose = Literal["document", "query"]
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 
 
-class Options(TypedDict, total=False):
+class Portions(TypedDict, total=False):
     """What every provider's function takes beside its own parameters, by keyword."""
 
-    timeout: float
-    """Seconds that one request may take; 60."""
     max_retries: int
     """How often a request is sent again that failed for a passing reason; 5."""
     batch_size: int
     """How many texts go with one request at most; what the provider allows."""
+
+
+class Options(Portions, total=False):
+    """The same, and how long to wait."""
+
+    timeout: float
+    """Seconds to wait for an answer; 60."""
 
 
 class Provider(NamedTuple):
@@ -64,6 +69,9 @@ class Provider(NamedTuple):
     """Where else the key is looked for: the variables of the provider's own documentation."""
 
 
+_OPTIONS = Options.__optional_keys__
+
+
 class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
     """Embed texts at a provider.
 
@@ -80,11 +88,12 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
     def __init__(self, api_key: str | None, api_key_env_var: str | None, options: Options) -> None:
         about = self.provider
         if about.package is not None and importlib.util.find_spec(about.package.partition(".")[0]) is None:
+            distribution = "chromadb-client" if importlib.util.find_spec("chromadb.is_thin_client") else "chromadb"
             raise EmbeddingFunctionError(
                 f"The client library of {about.title} ({about.package}) is not installed; {type(self).__name__} needs "
-                f"it. Run pip install 'chromadb[{about.extra}]'."
+                f"it. Run pip install '{distribution}[{about.extra}]'."
             )
-        unknown = set(options) - set(Options.__annotations__)
+        unknown = set(options) - _OPTIONS
         if unknown:
             raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument {sorted(unknown)[0]!r}")
         self.timeout = _checked_number("timeout", options.get("timeout", 60.0), above=0)
@@ -155,7 +164,8 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
         yield batch
 
     def _embed_batch(self, texts: list[str], purpose: Purpose) -> NDArray[np.float32]:
-        answer = self._repeat(lambda: self._request(self._client(), texts, purpose), texts)
+        client = self._client()
+        answer = self._repeat(lambda: self._request(client, texts, purpose), texts)
         try:
             vectors = np.asarray(answer, dtype=np.float32)
         except (TypeError, ValueError) as error:
@@ -229,20 +239,24 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
             return api_key
         if self.api_key_env_var is None:
             return None
-        for variable in (self.api_key_env_var, *self.provider.key_variables):
+        for variable in self._key_variables():
             if os.environ.get(variable):
                 return os.environ[variable]
-        variables = " or ".join(dict.fromkeys((self.api_key_env_var, *self.provider.key_variables)))
         raise EmbeddingAuthenticationError(
-            f"The key of {self.provider.title} is missing: the environment variable {variables} is not set. Set it, "
-            "or name another one in api_key_env_var."
+            f"The key of {self.provider.title} is missing. Set the environment variable "
+            f"{' or '.join(self._key_variables())}, or name another one in api_key_env_var."
         )
 
     def _key_label(self) -> str:
         if self._api_key is None:
             return "requests without a key"
-        variable = self.api_key_env_var
-        return f"the key in {variable}" if variable and os.environ.get(variable) == self._api_key else "the key"
+        found = (name for name in self._key_variables() if os.environ.get(name) == self._api_key)
+        return f"the key in {name}" if (name := next(found, None)) else "the key that was given"
+
+    def _key_variables(self) -> list[str]:
+        """Return the environment variables in which the key is looked for."""
+        named = [] if self.api_key_env_var is None else [self.api_key_env_var]
+        return list(dict.fromkeys([*named, *self.provider.key_variables]))
 
     def _redacted(self, text: str) -> str:
         return text.replace(self._api_key, "***") if self._api_key and len(self._api_key) > 3 else text
@@ -287,7 +301,7 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
         """
         types = get_type_hints(cls.__init__) | get_type_hints(Options)
         parameters = {parameter.name: parameter for parameter in _parameters(cls)}
-        allowed = list(parameters) + [option for option in Options.__annotations__ if option not in parameters]
+        allowed = list(parameters) + [option for option in sorted(_OPTIONS) if option not in parameters]
         for name, value in config.items():
             if name not in allowed:
                 raise EmbeddingFunctionError(

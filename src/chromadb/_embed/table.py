@@ -34,8 +34,6 @@ class Row(NamedTuple):
     """Of this distribution, that installs what it needs; None: nothing is needed."""
     key: str | None = None
     """The environment variable of the key, by default."""
-    also: tuple[str, ...] = ()
-    """Further public names of the module, and names under which the class is registered besides."""
 
     @property
     def class_name(self) -> str:
@@ -89,6 +87,25 @@ FUNCTIONS: tuple[Row, ...] = (
         key="CHROMA_ROBOFLOW_API_KEY",
     ),
     Row(
+        "baseten",
+        "Baseten",
+        f"{_PROVIDERS}.baseten:BasetenEmbeddingFunction",
+        "baseten_embedding_function",
+        "hosted",
+        f"{_WIRE}::baseten",
+        extra="openai",
+        key="CHROMA_BASETEN_API_KEY",
+    ),
+    Row(
+        "cloudflare_workers_ai",
+        "Cloudflare Workers AI",
+        f"{_PROVIDERS}.cloudflare_workers_ai:CloudflareWorkersAIEmbeddingFunction",
+        "cloudflare_workers_ai_embedding_function",
+        "hosted",
+        f"{_WIRE}::cloudflare_workers_ai",
+        key="CHROMA_CLOUDFLARE_API_KEY",
+    ),
+    Row(
         "cohere",
         "Cohere",
         f"{_PROVIDERS}.cohere:CohereEmbeddingFunction",
@@ -99,6 +116,70 @@ FUNCTIONS: tuple[Row, ...] = (
         key="CHROMA_COHERE_API_KEY",
     ),
     Row(
+        "huggingface",
+        "Hugging Face",
+        f"{_PROVIDERS}.huggingface:HuggingFaceEmbeddingFunction",
+        "huggingface_embedding_function",
+        "hosted",
+        f"{_WIRE}::huggingface",
+        key="CHROMA_HUGGINGFACE_API_KEY",
+    ),
+    Row(
+        "huggingface_server",
+        "Hugging Face embedding server",
+        f"{_PROVIDERS}.huggingface:HuggingFaceEmbeddingServer",
+        "huggingface_embedding_function",
+        "server",
+        f"{_WIRE}::huggingface_server",
+    ),
+    Row(
+        "jina",
+        "Jina AI",
+        f"{_PROVIDERS}.jina:JinaEmbeddingFunction",
+        "jina_embedding_function",
+        "hosted",
+        f"{_WIRE}::jina",
+        key="CHROMA_JINA_API_KEY",
+    ),
+    Row(
+        "mistral",
+        "Mistral AI",
+        f"{_PROVIDERS}.mistral:MistralEmbeddingFunction",
+        "mistral_embedding_function",
+        "hosted",
+        f"{_WIRE}::mistral",
+        extra="mistral",
+        key="MISTRAL_API_KEY",
+    ),
+    Row(
+        "morph",
+        "Morph",
+        f"{_PROVIDERS}.morph:MorphEmbeddingFunction",
+        "morph_embedding_function",
+        "hosted",
+        f"{_WIRE}::morph",
+        extra="openai",
+        key="MORPH_API_KEY",
+    ),
+    Row(
+        "nomic",
+        "Nomic",
+        f"{_PROVIDERS}.nomic:NomicEmbeddingFunction",
+        "nomic_embedding_function",
+        "hosted",
+        f"{_WIRE}::nomic",
+        key="NOMIC_API_KEY",
+    ),
+    Row(
+        "ollama",
+        "Ollama",
+        f"{_PROVIDERS}.ollama:OllamaEmbeddingFunction",
+        "ollama_embedding_function",
+        "server",
+        f"{_WIRE}::ollama",
+        extra="ollama",
+    ),
+    Row(
         "openai",
         "OpenAI, Azure OpenAI",
         f"{_PROVIDERS}.openai:OpenAIEmbeddingFunction",
@@ -107,6 +188,35 @@ FUNCTIONS: tuple[Row, ...] = (
         f"{_WIRE}::openai",
         extra="openai",
         key="CHROMA_OPENAI_API_KEY",
+    ),
+    Row(
+        "perplexity",
+        "Perplexity",
+        f"{_PROVIDERS}.perplexity:PerplexityEmbeddingFunction",
+        "perplexity_embedding_function",
+        "hosted",
+        f"{_WIRE}::perplexity",
+        extra="perplexity",
+        key="PERPLEXITY_API_KEY",
+    ),
+    Row(
+        "together_ai",
+        "Together AI",
+        f"{_PROVIDERS}.together_ai:TogetherAIEmbeddingFunction",
+        "together_ai_embedding_function",
+        "hosted",
+        f"{_WIRE}::together_ai",
+        key="CHROMA_TOGETHER_AI_API_KEY",
+    ),
+    Row(
+        "voyageai",
+        "Voyage AI",
+        f"{_PROVIDERS}.voyageai:VoyageAIEmbeddingFunction",
+        "voyageai_embedding_function",
+        "hosted",
+        f"{_WIRE}::voyageai",
+        extra="voyageai",
+        key="CHROMA_VOYAGE_API_KEY",
     ),
 )
 

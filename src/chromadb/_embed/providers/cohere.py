@@ -22,6 +22,7 @@ class CohereEmbeddingFunction(ProviderEmbeddingFunction):
         model_name: the model.
         api_key_env_var: the environment variable of the key; else ``COHERE_API_KEY`` and ``CO_API_KEY`` count.
         api_base: another address than Cohere's own.
+        truncation: whether what is longer than the model reads is cut off; otherwise it is an error.
         options: see :class:`Options`.
     """
 
@@ -41,11 +42,13 @@ class CohereEmbeddingFunction(ProviderEmbeddingFunction):
         api_key_env_var: str = "CHROMA_COHERE_API_KEY",
         *,
         api_base: str | None = None,
+        truncation: bool = True,
         **options: Unpack[Options],
     ) -> None:
         super().__init__(api_key, api_key_env_var, options)
         self.model_name = model_name
         self.api_base = api_base
+        self.truncation = truncation
 
     def _connect(self) -> Any:
         import cohere
@@ -57,7 +60,7 @@ class CohereEmbeddingFunction(ProviderEmbeddingFunction):
         answer = client.embed(
             texts=texts,
             model=self.model_name,
-            truncate="NONE",
+            truncate="END" if self.truncation else "NONE",
             batching=False,
             request_options={"max_retries": 0},
             **more,

@@ -17,27 +17,56 @@ if TYPE_CHECKING:
     from chromadb._embed.default import DefaultEmbeddingFunction
     from chromadb._embed.onnx_minilm import ONNXMiniLM_L6_V2
     from chromadb._embed.open_clip import OpenCLIPEmbeddingFunction
+    from chromadb._embed.providers.baseten import BasetenEmbeddingFunction
+    from chromadb._embed.providers.cloudflare_workers_ai import CloudflareWorkersAIEmbeddingFunction
     from chromadb._embed.providers.cohere import CohereEmbeddingFunction
+    from chromadb._embed.providers.huggingface import HuggingFaceEmbeddingFunction, HuggingFaceEmbeddingServer
+    from chromadb._embed.providers.jina import JinaEmbeddingFunction, JinaQueryConfig
+    from chromadb._embed.providers.mistral import MistralEmbeddingFunction
+    from chromadb._embed.providers.morph import MorphEmbeddingFunction
+    from chromadb._embed.providers.nomic import NomicEmbeddingFunction, NomicQueryConfig
+    from chromadb._embed.providers.ollama import OllamaEmbeddingFunction
     from chromadb._embed.providers.openai import OpenAIEmbeddingFunction
+    from chromadb._embed.providers.perplexity import PerplexityEmbeddingFunction
     from chromadb._embed.providers.roboflow import RoboflowEmbeddingFunction
+    from chromadb._embed.providers.together_ai import TogetherAIEmbeddingFunction
+    from chromadb._embed.providers.voyageai import VoyageAIEmbeddingFunction
     from chromadb._embed.sentence_transformer import SentenceTransformerEmbeddingFunction
 
 __all__ = [
+    "BasetenEmbeddingFunction",
     "CachedEmbeddingFunction",
+    "CloudflareWorkersAIEmbeddingFunction",
     "CohereEmbeddingFunction",
     "DefaultEmbeddingFunction",
     "EmbeddingFunction",
+    "HuggingFaceEmbeddingFunction",
+    "HuggingFaceEmbeddingServer",
+    "JinaEmbeddingFunction",
+    "JinaQueryConfig",
+    "MistralEmbeddingFunction",
+    "MorphEmbeddingFunction",
+    "NomicEmbeddingFunction",
+    "NomicQueryConfig",
     "ONNXMiniLM_L6_V2",
+    "OllamaEmbeddingFunction",
     "OpenAIEmbeddingFunction",
     "OpenCLIPEmbeddingFunction",
+    "PerplexityEmbeddingFunction",
     "RoboflowEmbeddingFunction",
     "SentenceTransformerEmbeddingFunction",
+    "TogetherAIEmbeddingFunction",
+    "VoyageAIEmbeddingFunction",
     "config_to_embedding_function",
     "known_embedding_functions",
     "register_embedding_function",
 ]
 
-_MODULES = {**public(), "CachedEmbeddingFunction": "chromadb._embed.cached"}
+_MODULES = public() | {
+    "CachedEmbeddingFunction": "chromadb._embed.cached",
+    "JinaQueryConfig": "chromadb._embed.providers.jina",
+    "NomicQueryConfig": "chromadb._embed.providers.nomic",
+}
 
 
 def config_to_embedding_function(config: dict[str, Any]) -> EmbeddingFunction[Any]:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from wire_formats import openai, plain
 from wire_formats.base import WireFormat
 from wire_formats.cohere import Cohere
-from wire_formats.openai import OpenAI
 
 FORMATS: dict[str, WireFormat] = {
     wire.name: wire
     for wire in (
         Cohere(),
-        OpenAI(),
+        openai.Baseten(),
+        openai.Jina(),
+        openai.Mistral(),
+        openai.Morph(),
+        openai.OpenAI(),
+        openai.Perplexity(),
+        openai.TogetherAI(),
+        openai.VoyageAI(),
+        plain.Cloudflare(),
+        plain.HuggingFace(),
+        plain.HuggingFaceServer(),
+        plain.Nomic(),
+        plain.Ollama(),
     )
 }

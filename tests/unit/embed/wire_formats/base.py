@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import inspect
 import json
 import threading
 import time
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from chromadb import errors
 from chromadb.utils import embedding_functions
 
 KEY = "sk-the-right-key-0123456789"
@@ -20,12 +22,6 @@ TOO_LONG = 5_000
 """Characters of a text from which on the server refuses it."""
 NO_MODEL = "no-such-model"
 """A model that the server does not have."""
-
-
-def vector(text: str, purpose: str | None = None, dimension: int = DIMENSION) -> list[float]:
-    """Return the vector of a text: the first number tells queries, the second the text."""
-    code = zlib.crc32(text.encode())
-    return [1.0 if purpose == "query" else 0.0, (code % 1000) / 8, *([0.5] * (dimension - 2))]
 
 
 class Fault(NamedTuple):
@@ -64,6 +60,13 @@ class WireFormat:
     tells_queries = False
     """Whether requests say if they are about queries."""
     has_key = True
+    """Whether the server wants a key."""
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether the published constructor takes the key itself, beside the name of its variable."""
+        return self.has_key and "api_key" in inspect.signature(getattr(embedding_functions, self.class_name)).parameters
+
     quota: tuple[int, Any] | None = None
     """Status and body for an account without credit, where that is documented."""
     arguments: dict[str, Any] = {}
@@ -71,6 +74,7 @@ class WireFormat:
     heavy = False
     """Whether the client library is installed for `make test-heavy` only."""
     model_parameter: str | None = "model_name"
+    no_model_error: type[errors.ChromaError] = errors.EmbeddingModelNotFoundError
 
     def function(self, url: str, **more: Any) -> Any:
         """Return the embedding function, pointed at a server."""
@@ -109,6 +113,11 @@ class WireFormat:
     def dimension(self, asked: Asked) -> int:
         """Return the dimension that a request asks for."""
         return asked.body.get("dimensions") or DIMENSION
+
+    def vector(self, text: str, purpose: str | None = None, dimension: int = DIMENSION) -> list[float]:
+        """Return the vector of a text: the first number tells queries, the second the text."""
+        code = zlib.crc32(text.encode())
+        return [1.0 if purpose == "query" else 0.0, (code % 1000) / 8, *([0.5] * (dimension - 2))]
 
     def answer(self, vectors: list[list[float]], asked: Asked) -> Any:
         """Return the body of an answer."""
@@ -161,7 +170,7 @@ class Provider:
             status, body = wire.too_long(asked)
             return status, {}, body
         purpose, dimension = wire.purpose(asked), wire.dimension(asked)
-        vectors = [vector(text, purpose, dimension) for text in texts]
+        vectors = [wire.vector(text, purpose, dimension) for text in texts]
         return 200, {}, wire.answer(vectors[: len(vectors) - fault.fewer], asked)
 
 

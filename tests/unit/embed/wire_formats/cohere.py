@@ -11,7 +11,7 @@ class Cohere(WireFormat):
     name = "cohere"
     class_name = "CohereEmbeddingFunction"
     path = "/v1/embed"
-    arguments = {"model_name": "embed-english-v3.0"}
+    arguments = {"model_name": "embed-english-v3.0", "truncation": False}
     tells_queries = True
     quota = (402, {"message": "Please add or update your payment method at https://dashboard.cohere.com/billing"})
 

@@ -1,0 +1,7 @@
+"""Models of Mistral AI."""
+
+from __future__ import annotations
+
+from chromadb._embed.providers.mistral import MistralEmbeddingFunction
+
+__all__ = ["MistralEmbeddingFunction"]
