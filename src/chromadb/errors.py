@@ -342,8 +342,8 @@ class DataLoadError(ChromaError, OSError):
     Where several failed, the message is about the first and `failures` has them all.
     """
 
-    def __init__(self, text: str, failures: Mapping[str, Exception] | None = None) -> None:
-        super().__init__(text)
+    def __init__(self, *args: object, failures: Mapping[str, Exception] | None = None) -> None:
+        super().__init__(*args)
         self.failures: dict[str, Exception] = dict(failures or {})
         """By URI."""
 

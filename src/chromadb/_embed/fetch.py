@@ -16,11 +16,19 @@ if TYPE_CHECKING:
 _REDIRECTS = 5
 
 
-def fetch(url: str, hosts: bool | Collection[str], max_bytes: int, timeout: float) -> bytes:
+def connect(timeout: float) -> httpx.Client:
+    """Return what several files are fetched with."""
+    import httpx
+
+    return httpx.Client(timeout=timeout, follow_redirects=False)
+
+
+def fetch(client: httpx.Client, url: str, hosts: Collection[str] | None, max_bytes: int, timeout: float) -> bytes:
     """Return the content of an ``http:`` or ``https:`` URL.
 
     Args:
-        hosts: that may be asked, also by a redirect: names in lower case; True: all; False: none.
+        client: of :func:`connect`.
+        hosts: that may be asked, also by a redirect: names in lower case; None: all.
         max_bytes: of the content, at most; nothing beyond is read.
         timeout: seconds for all of it, redirects included.
 
@@ -33,23 +41,22 @@ def fetch(url: str, hosts: bool | Collection[str], max_bytes: int, timeout: floa
     deadline = time.monotonic() + timeout
     address = url
     try:
-        with httpx.Client(timeout=timeout, follow_redirects=False) as client:
-            for _ in range(_REDIRECTS + 1):
-                _check(address, url, hosts)
-                with client.stream("GET", address, headers={"Accept-Encoding": "identity"}) as response:
-                    if response.has_redirect_location:
-                        address = urljoin(address, response.headers["location"])
-                        continue
-                    if response.status_code in (404, 410):
-                        raise DataNotFoundError(
-                            f"There is nothing where the URI {shorten(url)} points to (status {response.status_code})."
-                        )
-                    if not response.is_success:
-                        raise DataLoadError(
-                            f"The server of the URI {shorten(url)} answers with status {response.status_code}, not "
-                            "with the file."
-                        )
-                    return _content(response, url, max_bytes, deadline)
+        for _ in range(_REDIRECTS + 1):
+            _check(address, url, hosts)
+            with client.stream("GET", address, headers={"Accept-Encoding": "identity"}) as response:
+                if response.has_redirect_location:
+                    address = urljoin(address, response.headers["location"])
+                    continue
+                if response.status_code in (404, 410):
+                    raise DataNotFoundError(
+                        f"There is nothing where the URI {shorten(url)} points to (status {response.status_code})."
+                    )
+                if not response.is_success:
+                    raise DataLoadError(
+                        f"The server of the URI {shorten(url)} answers with status {response.status_code}, not "
+                        "with the file."
+                    )
+                return _content(response, url, max_bytes, deadline)
     except httpx.TimeoutException as error:
         raise _too_slow(url, timeout) from error
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
@@ -62,7 +69,7 @@ def fetch(url: str, hosts: bool | Collection[str], max_bytes: int, timeout: floa
     raise DataLoadError(f"The URI {shorten(url)} leads from one address to the next, {_REDIRECTS} times and more.")
 
 
-def _check(address: str, url: str, hosts: bool | Collection[str]) -> None:
+def _check(address: str, url: str, hosts: Collection[str] | None) -> None:
     try:
         parts = urlsplit(address)
         scheme, host = parts.scheme, parts.hostname
@@ -71,12 +78,7 @@ def _check(address: str, url: str, hosts: bool | Collection[str]) -> None:
     via = "" if address == url else f" leads to {shorten(address)}, which"
     if scheme not in ("http", "https") or not host:
         raise DataLoadError(f"The URI {shorten(url)}{via} is no http: or https: URL with a host.")
-    if hosts is False:
-        raise DataLoadError(
-            f"The URI {shorten(url)} is on a web server, which this loader does not ask. Allow it with "
-            "ImageLoader(allow_http=True), or name the hosts in allow_http."
-        )
-    if hosts is not True and host.lower() not in hosts:
+    if hosts is not None and host.lower() not in hosts:
         raise DataLoadError(
             f"The URI {shorten(url)}{via} is on {host}, which is not among the hosts of allow_http: "
             f"{', '.join(sorted(hosts)) or 'none'}."

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -14,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from chromadb._embed.fetch import fetch
+from chromadb._embed.fetch import connect, fetch
 from chromadb._embed.images import import_pillow
 from chromadb._model.names import describe, shorten
 from chromadb.errors import DataLoadError, DataNotFoundError, InvalidArgumentError
@@ -71,7 +74,8 @@ class ImageLoader:
         self._root = None if root is None else Path(root).resolve()
         if self._root is not None and not self._root.is_dir():
             raise InvalidArgumentError(f"Expected root to be a folder, got {str(root)!r}. Create it, or name another.")
-        self._hosts = allow_http if isinstance(allow_http, bool) else frozenset(host.lower() for host in allow_http)
+        self._asks = bool(allow_http)
+        self._hosts = None if isinstance(allow_http, bool) else frozenset(host.lower() for host in allow_http)
         self._max_bytes = int(max_bytes)
         self._max_pixels = int(max_pixels)
         self._timeout = float(timeout)
@@ -87,38 +91,37 @@ class ImageLoader:
             DataNotFoundError: the first of them is not there.
         """
         listed = [uris] if isinstance(uris, str) else list(uris)
-        if len(listed) < 2 or self._max_workers == 1:
-            loaded = [self._attempt(uri) for uri in listed]
-        else:
-            with ThreadPoolExecutor(min(self._max_workers, len(listed)), "chroma-images") as pool:
-                loaded = list(pool.map(self._attempt, listed))
+        with ExitStack() as stack:
+            client = None
+            if self._asks and any(isinstance(uri, str) and uri[:4].lower() == "http" for uri in listed):
+                client = stack.enter_context(connect(self._timeout))
+            if len(listed) < 2 or self._max_workers == 1:
+                loaded = [self._attempt(uri, client) for uri in listed]
+            else:
+                pool = stack.enter_context(ThreadPoolExecutor(min(self._max_workers, len(listed)), "chroma-images"))
+                loaded = list(pool.map(self._attempt, listed, repeat(client)))
         failures = {
             str(uri): found for uri, found in zip(listed, loaded, strict=True) if isinstance(found, DataLoadError)
         }
         if failures and not self._missing_ok:
             first = next(iter(failures.values()))
             more = f" Besides, {len(failures) - 1} of {len(listed)} cannot be loaded." if len(failures) > 1 else ""
-            raise type(first)(f"{first.message()}{more}", failures) from first
+            raise type(first)(f"{first.message()}{more}", failures=failures) from first
         for failure in failures.values():
             logger.warning("%s", failure.message())
         return [None if isinstance(found, DataLoadError) else found for found in loaded]
 
-    def _attempt(self, uri: Any) -> NDArray[np.uint8] | DataLoadError | None:
+    def _attempt(self, uri: Any, client: Any) -> NDArray[np.uint8] | DataLoadError | None:
         if uri is None:
             return None
         try:
-            return self.decode(self.read(uri), uri)
+            return self._decode(self._read(uri, client), uri)
         except DataLoadError as error:
             return error
 
     # --- bytes ------------------------------------------------------------------------------------
 
-    def read(self, uri: str) -> bytes:
-        """Return what a URI points to.
-
-        Raises:
-            DataLoadError: it is not there, not allowed, or too large.
-        """
+    def _read(self, uri: str, client: Any) -> bytes:
         if not isinstance(uri, str) or not uri or "\0" in uri:
             raise DataLoadError(f"Expected a URI to be a path or a URL, got {describe(uri)}.")
         scheme = _SCHEME.match(uri)
@@ -127,7 +130,12 @@ class ImageLoader:
         if scheme[1].lower() == "file":
             return self._read_file(_path_of(uri), uri)
         if scheme[1].lower() in ("http", "https"):
-            return fetch(uri, self._hosts, self._max_bytes, self._timeout)
+            if client is None:
+                raise DataLoadError(
+                    f"The URI {shorten(uri)} is on a web server, which this loader does not ask. Allow it with "
+                    "ImageLoader(allow_http=True), or name the hosts in allow_http."
+                )
+            return fetch(client, uri, self._hosts, self._max_bytes, self._timeout)
         raise DataLoadError(
             f"Expected the URI {shorten(uri)} to be a path, or a file:, http: or https: URL. Write a path whose first "
             "name has a colon with ./ before it."
@@ -165,14 +173,7 @@ class ImageLoader:
 
     # --- pixels -----------------------------------------------------------------------------------
 
-    def decode(self, content: bytes, uri: str) -> NDArray[np.uint8]:
-        """Return the image of a file.
-
-        Raises:
-            DataLoadError: it is none, is damaged, or has too many pixels.
-        """
-        import io
-
+    def _decode(self, content: bytes, uri: str) -> NDArray[np.uint8]:
         from PIL import Image, ImageOps, UnidentifiedImageError
 
         Image.init()
