@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import chromadb
 from chromadb import EmbeddingFunction, Embeddings
+from chromadb.errors import ChromaError
 from chromadb.utils.data_loaders import ImageLoader
 from chromadb.utils.embedding_functions import OpenCLIPEmbeddingFunction, register_embedding_function
 
@@ -244,4 +246,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ChromaError as error:
+        sys.exit(error.message())
