@@ -26,6 +26,7 @@ from chromadb.errors import (
     EmbeddingAnswerError,
     EmbeddingAuthenticationError,
     EmbeddingFunctionError,
+    EmbeddingInputTooLongError,
 )
 
 Answer = TypeVar("Answer")
@@ -81,7 +82,7 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
     """
 
     provider: ClassVar[Provider]
-    _fixed: ClassVar[tuple[str, ...]] = ("model_name", "model", "dimensions", "dimension", "url", "deployment_id")
+    _fixed: ClassVar[tuple[str, ...]] = ("model_name", "model", "dimensions", "dimension")
 
     api_key_env_var: str | None = None
 
@@ -141,7 +142,7 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
             raise EmbeddingFunctionError(f"Expected the texts to embed to be a list of str, got {describe(texts)}.")
         if not texts:
             return np.empty((0, 0), dtype=np.float32)
-        parts = [self._embed_batch(batch, purpose) for batch in self._batches(texts)]
+        parts = [part for batch in self._batches(texts) for part in self._embed_parts(batch, purpose)]
         dimensions = {part.shape[1] for part in parts}
         if len(dimensions) > 1:
             raise EmbeddingAnswerError(
@@ -162,6 +163,17 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
             batch.append(data.decode())
             filled += len(data)
         yield batch
+
+    def _embed_parts(self, texts: list[str], purpose: Purpose) -> Iterator[NDArray[np.float32]]:
+        """Yield the vectors of a batch: halves of it, where its texts are too long together."""
+        try:
+            yield self._embed_batch(texts, purpose)
+        except EmbeddingInputTooLongError:
+            if len(texts) == 1:
+                raise
+            half = len(texts) // 2
+            yield from self._embed_parts(texts[:half], purpose)
+            yield from self._embed_parts(texts[half:], purpose)
 
     def _embed_batch(self, texts: list[str], purpose: Purpose) -> NDArray[np.float32]:
         client = self._client()
@@ -328,8 +340,9 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
             EmbeddingFunctionError: what decides on the vectors differs; both are named.
         """
         for name in self._fixed:
-            old = old_config.get(name)
-            new = new_config.get(name, old)
+            if name not in old_config or name not in new_config:
+                continue
+            old, new = old_config[name], new_config[name]
             if old != new:
                 raise EmbeddingFunctionError(
                     f"Expected {name} to be {shorten(old)}, as the collection has it, got {shorten(new)}: its vectors "
@@ -351,7 +364,5 @@ def _checked_number(name: str, value: Any, *, above: float) -> float:
 
 def _longest(texts: Sequence[str]) -> str:
     place = max(range(len(texts)), key=lambda each: len(texts[each]))
-    return (
-        f"The longest of the {len(texts)} texts of the request has {len(texts[place]):,} characters: "
-        f"{shorten(texts[place])}."
-    )
+    which = f"The longest of the {len(texts)} texts of the request" if len(texts) > 1 else "The text"
+    return f"{which} has {len(texts[place]):,} characters: {shorten(texts[place])}."

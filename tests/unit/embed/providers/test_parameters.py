@@ -197,12 +197,28 @@ def test_ollama_takes_the_address_of_older_examples(run: Run) -> None:
     assert {asked.path for asked in there.asked} == {"/api/embed"}
 
 
-def test_baseten_is_told_apart_by_its_address(run: Run) -> None:
-    there = run("baseten")
-    function = there.wire.function(there.url)
-    config = function.get_config()
-    with pytest.raises(errors.EmbeddingFunctionError, match="api_base"):
-        function.validate_config_update(config, {**config, "api_base": "http://127.0.0.1:1/v1"})
+def test_a_collection_refuses_a_function_of_another_model_and_takes_one_at_another_address(run: Run) -> None:
+    there = run("openai")
+    function = there.wire.function(there.url, model_name="text-embedding-3-small", dimensions=6)
+    with chromadb.EphemeralClient() as client:
+        collection = client.create_collection("models", embedding_function=function)
+        for other in (
+            {"model_name": "text-embedding-3-large", "dimensions": 6},
+            {"model_name": "text-embedding-3-small"},
+        ):
+            another = there.wire.function(there.url, **other)
+            with pytest.raises(errors.EmbeddingFunctionError, match="could not be compared"):
+                client.get_collection("models", embedding_function=another)
+            with pytest.raises(errors.EmbeddingFunctionError, match="could not be compared"):
+                client.get_or_create_collection("models", embedding_function=another)
+            with pytest.raises(errors.EmbeddingFunctionError, match="could not be compared"):
+                collection.modify(configuration={"embedding_function": another})
+        moved = ef.OpenAIEmbeddingFunction(
+            api_base=f"{there.url}/v1/", model_name="text-embedding-3-small", dimensions=6, timeout=5
+        )
+        client.get_collection("models", embedding_function=moved)
+        collection.modify(configuration={"embedding_function": moved})
+        assert client.get_collection("models").configuration_json["embedding_function"]["config"]["timeout"] == 5
 
 
 @pytest.mark.parametrize("name", ["nomic", "openai", "perplexity", "jina"])
