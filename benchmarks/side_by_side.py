@@ -75,11 +75,13 @@ def compare(arguments: Namespace, metrics: Sequence[Metric], measure: Callable[[
             print(f"{metric.heading}: here / {package.label} = {here / other:.2f}")
 
 
-def run_worker(package: Package, script: str, *arguments: str) -> Measurement:
-    """Run `script` with the interpreter of the package; return the JSON object on its last line of output."""
-    completed = subprocess.run(
-        [package.python, script, *arguments], env=environment(), stdout=subprocess.PIPE, text=True, check=True
-    )
+def run_worker(package: Package, script: str, *arguments: str, **variables: str) -> Measurement:
+    """Run `script` with the interpreter of the package; return the JSON object on its last line of output.
+
+    `variables` are added to its environment.
+    """
+    command, settings = [package.python, script, *arguments], {**environment(), **variables}
+    completed = subprocess.run(command, env=settings, stdout=subprocess.PIPE, text=True, check=True)
     measurement: Measurement = json.loads(completed.stdout.splitlines()[-1])
     return measurement
 

@@ -10,10 +10,14 @@ ONNX standard are used: onnxruntime's own fused ones were no faster (within 3 % 
 and execution providers other than the CPU know the standard ones best.
 
 Run: python scripts/build_minilm_graph.py
+
+`published` makes the model in the form in which the published versions of Chroma keep it, weights included: for
+measuring them beside this one, and for whoever wants a single file.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +113,12 @@ def encoder_layer(g: GraphBuilder, x: str, mask_bias: str, prefix: str) -> str:
     return g.layer_norm(g.op("Add", narrowed, x), f"{prefix}.output.LayerNorm")
 
 
-def build() -> onnx.ModelProto:
-    """Return the model, weights left external."""
+def build(hidden_states: bool = False) -> onnx.ModelProto:
+    """Return the model, weights left external.
+
+    With `hidden_states` it has the published signature: int64 inputs, token types among them, and the last layer's
+    output for every token, which the caller pools.
+    """
     g = GraphBuilder()
     mask = g.op("Cast", "attention_mask", to=TensorProto.FLOAT)
     row_mask = g.op("Unsqueeze", mask, g.integers(1))  # (n, 1, tokens)
@@ -119,17 +127,29 @@ def build() -> onnx.ModelProto:
     x = embeddings(g)
     for layer in range(LAYERS):
         x = encoder_layer(g, x, mask_bias, f"encoder.layer.{layer}")
-    total = g.op("Squeeze", g.op("MatMul", row_mask, x), g.integers(1))
-    g.op("LpNormalization", total, axis=1, p=2, output="embedding")
-    inputs = [
-        helper.make_tensor_value_info(name, TensorProto.INT32, ["n", "tokens"])
-        for name in ("input_ids", "attention_mask")
-    ]
-    outputs = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", HIDDEN])]
+    names, integer = ["input_ids", "attention_mask"], TensorProto.INT32
+    if hidden_states:
+        names, integer = [*names, "token_type_ids"], TensorProto.INT64
+        output = helper.make_tensor_value_info(g.op("Identity", x, output="last_hidden_state"), TensorProto.FLOAT, None)
+    else:
+        total = g.op("Squeeze", g.op("MatMul", row_mask, x), g.integers(1))
+        pooled = g.op("LpNormalization", total, axis=1, p=2, output="embedding")
+        output = helper.make_tensor_value_info(pooled, TensorProto.FLOAT, ["n", HIDDEN])
+    inputs = [helper.make_tensor_value_info(name, integer, ["n", "tokens"]) for name in names]
+    outputs = [output]
     graph = helper.make_graph(g.nodes, "all-MiniLM-L6-v2", inputs, outputs, g.initializers)
     return helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="chromadb"
     )
+
+
+def published(weights: Mapping[str, np.ndarray]) -> onnx.ModelProto:
+    """Return a model of one file that takes and gives what the published one does."""
+    model = build(hidden_states=True)
+    for tensor in model.graph.initializer:
+        if tensor.name in weights:
+            tensor.CopyFrom(numpy_helper.from_array(np.asarray(weights[tensor.name]), tensor.name))
+    return model
 
 
 if __name__ == "__main__":

@@ -35,9 +35,10 @@ def line(row: Row, document: str) -> str:
     title = f"[{row.title}](#{_anchor(row.title)})" if f"## {row.title}\n" in document else row.title
     extra = f"`{row.extra}`" if row.extra else ""
     key = f"`{row.key}`" if row.key else ""
+    where = _KINDS["hosted" if row.key else row.kind]
     file, _, case = row.tests.partition("::")
     tests = f"`{Path(file).name}`" + (f", {case}" if case else "")
-    return f"| {title} | `{row.class_name}` | `{row.name}` | {_KINDS[row.kind]} | {extra} | {key} | {tests} |\n"
+    return f"| {title} | `{row.class_name}` | `{row.name}` | {where} | {extra} | {key} | {tests} |\n"
 
 
 def parameters(row: Row) -> str:

@@ -9,6 +9,8 @@ callers of a published version are known to catch in its place: a missing collec
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class ChromaError(Exception):
     """Base of all errors."""
@@ -351,3 +353,21 @@ class VersionMismatchError(ChromaError, ValueError):
 
     _code = 500
     _wire_name = "VersionMismatchError"
+
+
+class DataLoadError(ChromaError, OSError):
+    """A data loader could not load what a URI points to; the message names the URI and the reason.
+
+    Where several failed, the message is about the first and `failures` has them all.
+    """
+
+    def __init__(self, *args: object, failures: Mapping[str, Exception] | None = None) -> None:
+        super().__init__(*args)
+        self.failures: dict[str, Exception] = dict(failures or {})
+        """By URI."""
+
+
+class DataNotFoundError(DataLoadError, FileNotFoundError):
+    """There is nothing where a URI points to."""
+
+    _code = 404

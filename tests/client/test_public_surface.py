@@ -57,7 +57,8 @@ NAMES: dict[str, str] = {
     "BasetenEmbeddingFunction CloudflareWorkersAIEmbeddingFunction CohereEmbeddingFunction "
     "HuggingFaceEmbeddingFunction HuggingFaceEmbeddingServer JinaEmbeddingFunction JinaQueryConfig "
     "MistralEmbeddingFunction MorphEmbeddingFunction NomicEmbeddingFunction NomicQueryConfig OllamaEmbeddingFunction "
-    "OpenAIEmbeddingFunction PerplexityEmbeddingFunction TogetherAIEmbeddingFunction VoyageAIEmbeddingFunction",
+    "OpenAIEmbeddingFunction OpenCLIPEmbeddingFunction RoboflowEmbeddingFunction CachedEmbeddingFunction "
+    "PerplexityEmbeddingFunction TogetherAIEmbeddingFunction VoyageAIEmbeddingFunction",
     f"{EMBEDDING_FUNCTIONS}.cohere_embedding_function": "CohereEmbeddingFunction",
     f"{EMBEDDING_FUNCTIONS}.huggingface_embedding_function": "HuggingFaceEmbeddingFunction HuggingFaceEmbeddingServer",
     f"{EMBEDDING_FUNCTIONS}.jina_embedding_function": "JinaEmbeddingFunction JinaQueryConfig",
@@ -65,6 +66,9 @@ NAMES: dict[str, str] = {
     f"{EMBEDDING_FUNCTIONS}.ollama_embedding_function": "OllamaEmbeddingFunction",
     f"{EMBEDDING_FUNCTIONS}.openai_embedding_function": "OpenAIEmbeddingFunction",
     f"{EMBEDDING_FUNCTIONS}.voyageai_embedding_function": "VoyageAIEmbeddingFunction",
+    "chromadb.utils.data_loaders": "ImageLoader",
+    f"{EMBEDDING_FUNCTIONS}.open_clip_embedding_function": "OpenCLIPEmbeddingFunction",
+    f"{EMBEDDING_FUNCTIONS}.roboflow_embedding_function": "RoboflowEmbeddingFunction",
     f"{EMBEDDING_FUNCTIONS}.onnx_mini_lm_l6_v2": "ONNXMiniLM_L6_V2",
     f"{EMBEDDING_FUNCTIONS}.sentence_transformer_embedding_function": "SentenceTransformerEmbeddingFunction",
 }
@@ -73,18 +77,15 @@ NAMES: dict[str, str] = {
 LATER: dict[str, str] = {
     "chromadb": "Search",
     EMBEDDING_FUNCTIONS: "InstructorEmbeddingFunction "
-    "RoboflowEmbeddingFunction Text2VecEmbeddingFunction GooglePalmEmbeddingFunction "
-    "GoogleVertexEmbeddingFunction GoogleGenerativeAiEmbeddingFunction OpenCLIPEmbeddingFunction "
+    "Text2VecEmbeddingFunction GooglePalmEmbeddingFunction "
+    "GoogleVertexEmbeddingFunction GoogleGenerativeAiEmbeddingFunction "
     "AmazonBedrockEmbeddingFunction",
 }
 
 LATER_MODULES = [
     *(
         f"{EMBEDDING_FUNCTIONS}.{name}_embedding_function"
-        for name in (
-            *("amazon_bedrock", "google", "instructor"),
-            *("open_clip", "roboflow", "text2vec"),
-        )
+        for name in (*("amazon_bedrock", "google", "instructor", "text2vec"),)
     ),
 ]
 
@@ -299,6 +300,22 @@ CALLABLES: dict[str, dict[str, Any]] = {
 }
 
 
+CONSTRUCTORS: dict[str, dict[str, Any]] = {
+    f"{EMBEDDING_FUNCTIONS}:OpenCLIPEmbeddingFunction": {
+        "model_name": "ViT-B-32",
+        "checkpoint": "laion2b_s34b_b79k",
+        "device": "cpu",
+    },
+    f"{EMBEDDING_FUNCTIONS}:RoboflowEmbeddingFunction": {
+        "api_key": None,
+        "api_url": "https://infer.roboflow.com",
+        "api_key_env_var": "CHROMA_ROBOFLOW_API_KEY",
+    },
+    "chromadb.utils.data_loaders:ImageLoader": {"max_workers": 2},
+}
+"""Classes whose parameters are published; what is ours stands behind, and may have any default."""
+
+
 def resolve(place: str) -> Any:
     module, _, path = place.partition(":")
     value: Any = importlib.import_module(module)
@@ -324,6 +341,14 @@ def test_parameters_and_their_defaults(place: str) -> None:
             assert parameter.default.name() == "default"
         elif default is not ...:
             assert parameter.default == default
+
+
+@pytest.mark.parametrize("place", CONSTRUCTORS)
+def test_parameters_of_constructors_and_their_defaults(place: str) -> None:
+    parameters = list(inspect.signature(resolve(place)).parameters.values())
+    published = CONSTRUCTORS[place]
+    assert {each.name: each.default for each in parameters[: len(published)]} == published
+    assert all(each.kind in (each.KEYWORD_ONLY, each.VAR_KEYWORD) for each in parameters[len(published) :])
 
 
 @pytest.mark.parametrize("place", [place for place in CALLABLES if ":Collection." in place or ":ClientAPI." in place])
@@ -460,6 +485,8 @@ def test_an_error_has_its_code_name_and_text(name: str) -> None:
         ("ClosedClientError", "RuntimeError"),
         ("EmbeddingFunctionError", "InvalidArgumentError ValueError"),
         ("ModelUnavailableError", "RuntimeError"),
+        ("DataLoadError", "OSError"),
+        ("DataNotFoundError", "DataLoadError FileNotFoundError OSError"),
         ("StorageFullError", "StorageError InternalError"),
         ("StorageLockedError", "StorageError InternalError"),
         ("StorageReadOnlyError", "StorageError InternalError"),

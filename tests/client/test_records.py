@@ -408,6 +408,41 @@ def test_uris_are_loaded_and_embedded(client: Client, counting: Any) -> None:
         collection.add(ids=["c", "d"], uris=[None, "x"])  # type: ignore[list-item]
 
 
+def test_many_uris_are_loaded_and_embedded_in_portions(client: Client, counting: Any) -> None:
+    loader = Loader()
+    collection = client.create_collection("abc", embedding_function=counting, data_loader=loader)
+    uris = ["u" * (number % 7 + 1) for number in range(150)]
+    collection.add(ids=[f"{number:03}" for number in range(150)], uris=uris)
+    assert [len(call) for call in loader.calls] == [64, 64, 22]
+    assert [row[1][0] for row in stored(collection)] == [float(len(uri)) for uri in uris]
+    collection.query(query_uris=uris[:70], n_results=1)
+    assert [len(call) for call in loader.calls[3:]] == [64, 6]
+
+
+def test_portions_of_other_dimensions_are_an_error(client: Client) -> None:
+    def narrower(images: Any) -> Any:
+        return [[1.0] * (2 if len(images) == 64 else 3)] * len(images)
+
+    collection = client.create_collection("abc", embedding_function=narrower, data_loader=Loader())
+    with pytest.raises(EmbeddingFunctionError, match=r"one dimension, got vectors of dimensions \[2, 3\]"):
+        collection.add(ids=[str(number) for number in range(65)], uris=["u"] * 65)
+    assert collection.count() == 0
+
+
+def test_a_loader_that_gives_nothing_is_an_error_that_names_the_uri(client: Client, counting: Any) -> None:
+    collection = client.create_collection(
+        "abc", embedding_function=counting, data_loader=lambda uris: [None] * len(uris)
+    )
+    for call in (
+        lambda: collection.add(ids="a", uris="lost"),
+        lambda: collection.upsert(ids="a", uris="lost"),
+        lambda: collection.query(query_uris="lost"),
+    ):
+        with pytest.raises(InvalidArgumentError, match="gives nothing for the URI 'lost'"):
+            call()
+    assert (counting.calls, collection.count()) == ([], 0)
+
+
 def test_uris_without_a_loader(client: Client, counting: Any) -> None:
     collection = client.create_collection("abc", embedding_function=counting)
     for call in (

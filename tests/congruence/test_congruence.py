@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, is_dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import chromadb
 from chromadb.api.types import IncludeEnum
-from chromadb.errors import ChromaError
+from chromadb.errors import ChromaError, DataLoadError
+from chromadb.utils.data_loaders import ImageLoader
 
 Note = Callable[..., Any]
 Story = Callable[[Any, Any, Note], None]
@@ -528,6 +532,45 @@ def functions(client: Any, admin: Any, note: Note) -> None:
     note(lambda: made.configuration_json)
 
 
+def pictures(client: Any, admin: Any, note: Note) -> None:
+    """Images by file names: loaded and embedded where the client is, from a folder that no server knows."""
+    with tempfile.TemporaryDirectory() as folder:
+        for light in (0, 100, 250):
+            Image.new("RGB", (4, 3), (light, light, light)).save(f"{folder}/{light}.png")
+        Path(folder, "text.png").write_text("no picture")
+        loader = ImageLoader(root=folder)
+        made = note(lambda: client.create_collection("pictures", embedding_function=Lengths(), data_loader=loader))
+        note(lambda: made.add(["0", "100"], uris=["0.png", "100.png"], metadatas=[{"light": 0}, {"light": 100}]))
+        note(lambda: made.add(["text"], documents=["a text"]))
+        note(lambda: made.upsert(["100", "250"], uris=["250.png", "250.png"]))
+        note(lambda: made.update("text", uris="100.png"))
+        note(lambda: made.get(include=[*EVERYTHING, "data"]))
+        note(lambda: made.query(query_uris=["250.png", "0.png"], n_results=1, include=["uris", "data", "distances"]))
+        note(lambda: made.query(query_images=np.zeros((3, 4, 3), dtype=np.uint8), n_results=2))
+        note(lambda: made.update(["0", "text"], images=[np.ones((2, 2, 3), dtype=np.uint8)] * 2))
+        note(lambda: made.update("100", documents="words instead"))
+        note(lambda: made.get(include=[*EVERYTHING, "data"]))
+        for uri in ("gone.png", "text.png", "../gone.png", "http://localhost/0.png"):
+            name = uri.replace("../", "out of ")
+            note(lambda uri=uri: told_apart(lambda: made.add("new", uris=uri), folder))
+            note(lambda uri=uri: told_apart(lambda: made.query(query_uris=["0.png", uri]), folder))
+            note(lambda uri=uri, name=name: made.add(name, embeddings=[1, 2], uris=uri))
+            note(lambda name=name: told_apart(lambda: made.get(ids=name, include=["data"]), folder))
+        note(lambda: client.get_collection("pictures").get(include=["data"]))
+        lenient = note(lambda: client.get_collection("pictures", data_loader=ImageLoader(root=folder, missing_ok=True)))
+        note(lambda: lenient.get(include=["data"]))
+        note(lambda: lenient.add("new", uris="gone.png"))
+        note(made.count)
+
+
+def told_apart(call: Callable[[], Any], folder: str) -> Any:
+    """Return the failure of a call without the folder, which is another one each time."""
+    with pytest.raises(DataLoadError) as caught:
+        call()
+    text = caught.value.message().replace(str(Path(folder).resolve()), "<folder>")
+    return type(caught.value).__name__, text, sorted(caught.value.failures)
+
+
 def large(client: Any, admin: Any, note: Note) -> None:
     """More records than a server takes at once."""
     made = client.create_collection("large", embedding_function=None)
@@ -549,7 +592,20 @@ def large(client: Any, admin: Any, note: Note) -> None:
 
 
 STORIES: list[Story] = [
-    *(service, tenants_and_databases, collections, forks, writing, reading, filters, texts, numbers, functions, large),
+    *(
+        service,
+        tenants_and_databases,
+        collections,
+        forks,
+        writing,
+        reading,
+        filters,
+        texts,
+        numbers,
+        functions,
+        pictures,
+        large,
+    ),
 ]
 _told: dict[str, list[Any]] = {}
 

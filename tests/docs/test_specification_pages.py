@@ -7,6 +7,7 @@ other or a later version, docs/differences.md says what was decided.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import inspect
 import json
 import logging
@@ -22,6 +23,7 @@ from uuid import UUID
 import bcrypt
 import numpy as np
 import pytest
+from PIL import Image
 
 import chromadb
 from chromadb import Documents, EmbeddingFunction, Embeddings
@@ -31,6 +33,7 @@ from chromadb.config import Settings
 from chromadb.errors import ChromaAuthError, DuplicateIDError
 from chromadb.telemetry.opentelemetry import OpenTelemetryGranularity
 from chromadb.utils import embedding_functions
+from chromadb.utils.data_loaders import ImageLoader
 
 HERE = "covered here"
 PROSE = "nothing to run"
@@ -45,9 +48,9 @@ PAGES: dict[str, tuple[str, ...]] = {
     "docs/collections/delete-data": (HERE,),
     "docs/collections/update-data": (HERE,),
     "docs/embeddings/embedding-functions": (HERE, "providers"),
-    "docs/embeddings/multimodal": (HERE, "providers"),
+    "docs/embeddings/multimodal": (HERE,),
     "docs/guides/embeddings-guide": (HERE, "providers"),
-    "docs/guides/multimodal-guide": (HERE, "providers"),
+    "docs/guides/multimodal-guide": (HERE,),
     "docs/guides/usage-guide": (HERE, "cli"),
     "docs/overview/about": (PROSE,),
     "docs/overview/contributing": (PROSE,),
@@ -71,7 +74,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "integrations/embedding-models/jina-ai": (PROVIDERS,),
     "integrations/embedding-models/ollama": (PROVIDERS,),
     "integrations/embedding-models/openai": (PROVIDERS,),
-    "integrations/embedding-models/roboflow": ("providers",),
+    "integrations/embedding-models/roboflow": (HERE,),
     "integrations/embedding-models/voyageai": (PROVIDERS,),
     "integrations/frameworks/braintrust": ("frameworks",),
     "integrations/frameworks/haystack": ("frameworks",),
@@ -472,6 +475,42 @@ def test_multimodal() -> None:
 @page("docs/guides/multimodal-guide")
 def test_multimodal_guide() -> None:
     check_page_about_multimodal_collections()
+
+
+def test_open_clip_is_made_without_arguments_or_says_what_to_install() -> None:
+    # With the library, tests/unit/embed/test_open_clip.py goes through the guide (make test-heavy).
+    make = embedding_functions.OpenCLIPEmbeddingFunction
+    assert all(each.default is not inspect.Parameter.empty for each in inspect.signature(make).parameters.values())
+    if importlib.util.find_spec("open_clip") is None:
+        with pytest.raises(ValueError, match="pip install"):
+            make()
+
+
+def test_images_in_the_filesystem(tmp_path: Path) -> None:
+    for light in (0, 10, 250):
+        Image.fromarray(grey(light)).save(tmp_path / f"{light}.png")
+    with chromadb.Client() as client:
+        collection = client.create_collection("files", embedding_function=Switched(), data_loader=ImageLoader())
+        uris = [str(tmp_path / f"{light}.png") for light in (0, 250)]
+        collection.add(ids=["dark", "light"], uris=uris)
+        results = collection.query(query_uris=[str(tmp_path / "10.png")], n_results=1, include=["uris", "data"])
+        assert results["uris"] == [uris[:1]]
+        assert np.array_equal(results["data"][0][0], grey(0))
+
+
+@page("integrations/embedding-models/roboflow")
+def test_roboflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Against a server: tests/unit/embed/test_roboflow.py.
+    make = embedding_functions.RoboflowEmbeddingFunction
+    monkeypatch.delenv("CHROMA_ROBOFLOW_API_KEY", raising=False)
+    monkeypatch.delenv("ROBOFLOW_API_KEY", raising=False)
+    with pytest.raises(ValueError, match="ROBOFLOW_API_KEY"):
+        make()
+    with pytest.warns(DeprecationWarning, match="environment variable"):
+        roboflow_ef = make(api_key="API_KEY", server_url="http://localhost:9001")
+    assert "API_KEY" not in roboflow_ef.get_config().values()
+    monkeypatch.setenv("ROBOFLOW_API_KEY", "API_KEY")
+    assert make().get_config()["api_url"].startswith("https://")
 
 
 # --- client and server ----------------------------------------------------------------------------

@@ -148,10 +148,11 @@ def write_records(
             )
         vectors, modality = embedding.embed(listed), "image"
     else:
-        missing = [row for row, uri in enumerate(records.uris or []) if uri is None]
-        if missing:
-            raise InvalidArgumentError(f"Expected a URI for every record to embed, got None at uris[{missing[0]}].")
-        vectors, modality = embedding.embed(embedding.load(records.uris or [])), "uri"
+        listed_uris = [uri for uri in records.uris or [] if uri is not None]
+        if len(listed_uris) < len(records):
+            row = (records.uris or []).index(None)
+            raise InvalidArgumentError(f"Expected a URI for every record to embed, got None at uris[{row}].")
+        vectors, modality = embedding.embed_uris(listed_uris), "uri"
     return check_records(ids, embeddings=vectors, modality=modality, update=update, **columns)
 
 
@@ -256,7 +257,8 @@ def query_vectors(embedding: CollectionEmbedding, embeddings: Any, texts: Any, i
     checked = check_texts(listed, len(listed) if hasattr(listed, "__len__") else 0, name) or []
     if not checked or None in checked:
         raise InvalidArgumentError(f"Expected {name} to be a non-empty list of str, got {shorten(values)}.")
-    return embedding.embed(checked if texts is not None else embedding.load(checked), queries=True)
+    listed = [text for text in checked if text is not None]
+    return (embedding.embed if texts is not None else embedding.embed_uris)(listed, queries=True)
 
 
 def delete_operation(address: Address, ids: Any, where: Any, where_document: Any, limit: Any) -> op.Delete:

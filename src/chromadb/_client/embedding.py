@@ -12,11 +12,14 @@ from chromadb._embed.default import DefaultEmbeddingFunction
 from chromadb._embed.registry import build, check_function, conflict, describe
 from chromadb._model.configuration import Configuration
 from chromadb._model.names import describe as describe_value
+from chromadb._model.names import shorten
 from chromadb._model.vectors import Matrix
 from chromadb.errors import EmbeddingFunctionError, InvalidArgumentError, InvalidArgumentTypeError
 
 DEFAULT_FUNCTION: Any = DefaultEmbeddingFunction()
 """The default of the parameter `embedding_function`: this very object means that none was given."""
+
+_LOADED_AT_ONCE = 64
 
 
 def check_data_loader(loader: Any) -> Any:
@@ -149,6 +152,37 @@ class CollectionEmbedding:
                 f"URIs, got {describe_value(loaded)}."
             )
         return loaded
+
+    def embed_uris(self, uris: Sequence[str], *, queries: bool = False) -> Matrix:
+        """Return the vectors of the data that URIs point to, shape (len(uris), d).
+
+        It is loaded and embedded in portions of 64, so that only these are in memory at once.
+
+        Raises:
+            InvalidArgumentError: there is no data loader, or it gives nothing for a URI.
+            EmbeddingFunctionError: there is no function, or it gave something unusable.
+        """
+        function = self.function
+        if function is None:  # before anything is loaded in vain
+            return self.embed(uris)
+        parts: list[Matrix] = []
+        for start in range(0, len(uris), _LOADED_AT_ONCE):
+            portion = uris[start : start + _LOADED_AT_ONCE]
+            loaded = self.load(portion)
+            for uri, item in zip(portion, loaded, strict=True):
+                if item is None:
+                    raise InvalidArgumentError(
+                        f"The data loader {class_name(self.data_loader)} gives nothing for the URI {shorten(uri)}, "
+                        "which is to be embedded. Leave it out, or make it available."
+                    )
+            parts.append(self.embed(loaded, queries=queries))
+        dimensions = sorted({part.shape[1] for part in parts})
+        if len(dimensions) > 1:
+            raise EmbeddingFunctionError(
+                f"Expected the embedding function {function_label(function)} to return vectors of one dimension, got "
+                f"vectors of dimensions {shorten(dimensions)}."
+            )
+        return np.concatenate(parts)
 
 
 def check_images(images: Any) -> list[Any]:

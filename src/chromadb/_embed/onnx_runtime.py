@@ -13,7 +13,7 @@ from types import ModuleType
 from chromadb._model.names import shorten
 from chromadb.errors import EmbeddingFunctionError
 
-_CPU = "CPUExecutionProvider"
+CPU = "CPUExecutionProvider"
 _NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 
 
@@ -57,7 +57,7 @@ def check_providers(providers: Sequence[str]) -> list[str]:
             f"Expected preferred_providers to be among {', '.join(available)}, got {shorten(missing)}. "
             "Change preferred_providers, or install the onnxruntime package that brings the provider."
         )
-    return list(providers) or [_CPU]
+    return list(providers) or [CPU]
 
 
 @lru_cache(maxsize=1)

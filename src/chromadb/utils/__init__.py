@@ -8,6 +8,6 @@ from typing import Any
 
 def __getattr__(name: str) -> Any:
     # An attribute after a plain `import chromadb`, as callers have it, without loading it there.
-    if name == "embedding_functions":
-        return importlib.import_module("chromadb.utils.embedding_functions")
+    if name in ("data_loaders", "embedding_functions"):
+        return importlib.import_module(f"chromadb.utils.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -134,16 +134,19 @@ def test_an_error_shows_long_values_cut() -> None:
         assert len(str(caught.value)) < 300
 
 
-def test_batches_hold_each_text_once_longest_first_and_bounded() -> None:
-    lengths = [int(n) for n in np.random.default_rng(1).integers(2, 257, 5000)]
-    found = list(minilm.batches(lengths))
-    assert sorted(row for rows in found for row in rows) == list(range(5000))
-    for rows in found:
-        assert max(lengths[row] for row in rows) * len(rows) <= 2048
-        assert len(rows) <= 128
-    firsts = [lengths[rows[0]] for rows in found]
-    assert firsts == sorted(firsts, reverse=True)
-    assert list(minilm.batches([])) == []
+@pytest.mark.parametrize("tokens", [512, 2048])
+def test_batches_hold_each_text_once_longest_first_bounded_and_of_one_length(tokens: int) -> None:
+    lengths = [int(length) for length in np.random.default_rng(3).integers(2, 257, 2000)]
+    found = list(minilm.batches(lengths, tokens))
+    assert sorted(row for batch in found for row in batch) == list(range(2000))
+    longest = [max(lengths[row] for row in batch) for batch in found]
+    assert longest == sorted(longest, reverse=True)
+    assert all(len(batch) * most <= tokens for batch, most in zip(found, longest, strict=True))
+    assert all(len(batch) <= 128 for batch in found)
+    padding = sum(len(batch) * most for batch, most in zip(found, longest, strict=True)) / sum(lengths) - 1
+    assert padding < 0.05
+    assert list(minilm.batches([5, 300, 4], tokens=100)) == [[1], [0], [2]]
+    assert list(minilm.batches([], tokens)) == []
 
 
 # --- one model for all ------------------------------------------------------------------------------

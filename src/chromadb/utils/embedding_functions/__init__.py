@@ -13,8 +13,10 @@ from chromadb._embed.registry import known_embedding_functions, register_embeddi
 from chromadb._embed.table import public
 
 if TYPE_CHECKING:
+    from chromadb._embed.cached import CachedEmbeddingFunction
     from chromadb._embed.default import DefaultEmbeddingFunction
     from chromadb._embed.onnx_minilm import ONNXMiniLM_L6_V2
+    from chromadb._embed.open_clip import OpenCLIPEmbeddingFunction
     from chromadb._embed.providers.baseten import BasetenEmbeddingFunction
     from chromadb._embed.providers.cloudflare_workers_ai import CloudflareWorkersAIEmbeddingFunction
     from chromadb._embed.providers.cohere import CohereEmbeddingFunction
@@ -26,12 +28,14 @@ if TYPE_CHECKING:
     from chromadb._embed.providers.ollama import OllamaEmbeddingFunction
     from chromadb._embed.providers.openai import OpenAIEmbeddingFunction
     from chromadb._embed.providers.perplexity import PerplexityEmbeddingFunction
+    from chromadb._embed.providers.roboflow import RoboflowEmbeddingFunction
     from chromadb._embed.providers.together_ai import TogetherAIEmbeddingFunction
     from chromadb._embed.providers.voyageai import VoyageAIEmbeddingFunction
     from chromadb._embed.sentence_transformer import SentenceTransformerEmbeddingFunction
 
 __all__ = [
     "BasetenEmbeddingFunction",
+    "CachedEmbeddingFunction",
     "CloudflareWorkersAIEmbeddingFunction",
     "CohereEmbeddingFunction",
     "DefaultEmbeddingFunction",
@@ -47,7 +51,9 @@ __all__ = [
     "ONNXMiniLM_L6_V2",
     "OllamaEmbeddingFunction",
     "OpenAIEmbeddingFunction",
+    "OpenCLIPEmbeddingFunction",
     "PerplexityEmbeddingFunction",
+    "RoboflowEmbeddingFunction",
     "SentenceTransformerEmbeddingFunction",
     "TogetherAIEmbeddingFunction",
     "VoyageAIEmbeddingFunction",
@@ -57,6 +63,7 @@ __all__ = [
 ]
 
 _MODULES = public() | {
+    "CachedEmbeddingFunction": "chromadb._embed.cached",
     "JinaQueryConfig": "chromadb._embed.providers.jina",
     "NomicQueryConfig": "chromadb._embed.providers.nomic",
 }
