@@ -127,6 +127,8 @@ def remove_ahead(database: SqliteDatabase, folder: Path) -> None:
 
     It has lost them when an older file was put there by hand, or to a loss of power where the setting allows that.
     """
+    if not any(_entries(folder / kind) for kind in (SEGMENTS, COLUMNS, TEXT)):
+        return
     # Listed before the state is read: what lies ahead of that was not made of this store meanwhile.
     with database.read() as sql:
         lineage = read_state(sql).lineage
@@ -146,7 +148,7 @@ def remove_ahead(database: SqliteDatabase, folder: Path) -> None:
 
 def _entries(folder: Path) -> list[Path]:
     try:
-        return list(folder.iterdir())
+        return [folder / name for name in os.listdir(folder)]
     except OSError:
         return []
 

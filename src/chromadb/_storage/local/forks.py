@@ -16,16 +16,23 @@ from pathlib import Path
 
 from chromadb._model.entities import CollectionInfo
 from chromadb._storage.local.collection import LocalCollection
+from chromadb._storage.local.description import keep_description
+from chromadb._storage.local.durable import sync
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.layout import RECORDS
 from chromadb._storage.local.turns import is_abandoned, turn
+from chromadb.errors import StorageError
 
 NEW = ".new"
 """Ends the name of a folder that is made ready for a collection, whose row the catalog may have already."""
 
 
 def fork(
-    source: LocalCollection, info: CollectionInfo, folder: Path, create: Callable[[CollectionInfo], CollectionInfo]
+    source: LocalCollection,
+    info: CollectionInfo,
+    folder: Path,
+    create: Callable[[CollectionInfo], CollectionInfo],
+    exists: Callable[[], bool],
 ) -> CollectionInfo:
     """Make a copy of a collection.
 
@@ -34,6 +41,7 @@ def fork(
         info: what the catalog is to say of the copy, but for the dimension.
         folder: for the copy, with its final name.
         create: writes the row of the catalog.
+        exists: returns whether the catalog has it.
 
     Raises:
         ChromaError: it could not be made; nothing is left behind.
@@ -44,9 +52,20 @@ def fork(
     with turn(ready):
         try:
             state = source.copy_to(ready)
+            keep_description(ready, info)
+            with explained(str(ready)):
+                # Its name, before the catalog says that it is there.
+                sync(ready)
+                sync(ready.parent)
             info = create(replace(info, dimension=state.dimension))
         except BaseException:
-            shutil.rmtree(ready, ignore_errors=True)
+            # The row may be there even so: interrupted just after, or where the disk did not confirm it. While nobody
+            # can tell, the folder waits for whoever opens the directory next.
+            with suppress(StorageError):
+                if exists():
+                    finish(folder)
+                else:
+                    shutil.rmtree(ready, ignore_errors=True)
             raise
         finish(folder)
     return info
