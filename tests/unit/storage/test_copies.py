@@ -372,6 +372,18 @@ def test_a_fork_whose_process_ended_before_the_catalog_knew_it(
     assert not left.exists()
 
 
+def test_a_fork_that_has_both_names_keeps_the_final_one(source: Any, open_backend: Any, directory: Path) -> None:
+    backend, address = source
+    fork = backend.fork_collection(address, "fork")
+    backend.close()
+    folder = directory / "collections" / str(fork.id)
+    shutil.copytree(folder, f"{folder}.new")
+    backend = open_backend()
+    assert not Path(f"{folder}.new").exists()
+    with backend.open(fork.address) as store:
+        assert_searches_are_right(store)
+
+
 def test_a_fork_that_has_just_begun_is_left_alone(source: Any, open_backend: Any) -> None:
     backend, address = source
     begun = backend.path / "collections" / (str(address.collection)[:-4] + "0000" + forks.NEW)

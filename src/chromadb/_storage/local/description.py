@@ -96,9 +96,9 @@ def keep_description(folder: Path, info: CollectionInfo) -> None:
 
 def sweep_descriptions(folder: Path) -> None:
     """Remove what processes that ended have left unfinished."""
-    for each in os.scandir(folder):
-        if each.name.startswith(".") and each.name.endswith(_UNFINISHED) and is_abandoned(each):
-            with suppress(OSError):
+    with suppress(OSError):
+        for each in os.scandir(folder):
+            if each.name.startswith(".") and each.name.endswith(_UNFINISHED) and is_abandoned(each):
                 os.unlink(each.path)
 
 

@@ -34,7 +34,7 @@ from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.copies import remove_ahead
-from chromadb._storage.local.database import SqliteDatabase
+from chromadb._storage.local.database import SqliteDatabase, UnmadeError
 from chromadb._storage.local.description import keep_description
 from chromadb._storage.local.durable import make_folder, sync
 from chromadb._storage.local.failures import explained
@@ -187,6 +187,13 @@ class LocalBackend(Catalog):
             return
         try:
             lease, new = self._open.take(info.id, lambda: self._open_collection(info))
+        except UnmadeError:
+            if info.dimension is not None:
+                raise
+            # Nothing was ever written.
+            with closing(self._open_in_memory(info)) as empty:
+                yield empty
+            return
         except StorageError as error:
             # Deleted a moment ago, and its files with it.
             self.get_collection_by_id(info.tenant, info.database, info.id)

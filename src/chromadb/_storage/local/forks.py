@@ -7,6 +7,7 @@ its process has ended.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -74,7 +75,13 @@ def fork(
 def finish(folder: Path) -> None:
     """Give the folder of a fork its name; nothing happens if there is none, or somebody else was quicker."""
     with explained(str(folder)), suppress(FileNotFoundError):
-        os.rename(_ready(folder), folder)
+        try:
+            os.rename(_ready(folder), folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            # It has both names: the loss of the former one was lost with the power.
+            shutil.rmtree(_ready(folder), ignore_errors=True)
 
 
 def sweep(folder: Path, *, known: bool) -> None:

@@ -57,7 +57,7 @@ def vacuum_database(
     remove_former(path)
     for suffix in ("", "-wal", "-shm", "-journal"):
         # Of a repair that ended before its time: none is at work where the file can be opened.
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             os.unlink(f"{path}{REPAIRING}{suffix}")
 
 
