@@ -20,6 +20,9 @@ from chromadb._storage.local.database import _migrations
 from chromadb.errors import StorageFormatError, StorageFullError
 
 FORMATS = sorted((Path(__file__).parent / "formats").glob("*.tar.gz"))
+STRIDE = int(os.environ.get("CHROMA_KILL_STRIDE", "3"))
+"""A process is killed at every step of a migration that is a multiple of this further; 1: at all of them."""
+
 CURRENT = {schema: len(_migrations(schema)) for schema in ("catalog", "records")}
 
 
@@ -167,7 +170,7 @@ from pathlib import Path
 from chromadb._storage.local.directory import LocalBackend
 from chromadb._storage.local.database import _migrations
 import chromadb._storage.local.check
-source, target = Path(sys.argv[1]), Path(sys.argv[2])
+source, target, stride = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 _migrations("catalog"), _migrations("records")
 files = ("local/database.py", "local/former.py", "local/durable.py")
 
@@ -191,9 +194,9 @@ def killed_at(number, directory):
     use(directory)
     os._exit(0)
 
-number = 0
+number = 1 - stride
 while True:
-    number += 1
+    number += stride
     directory = target / str(number)
     shutil.copytree(source, directory)
     child = os.fork()
@@ -214,7 +217,7 @@ def test_a_kill_at_any_step_of_a_migration_is_harmless(tmp_path: Path) -> None:
     target = tmp_path / "killed"
     target.mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(directory), str(target)],
+        [sys.executable, "-c", KILLED, str(directory), str(target), str(STRIDE)],
         capture_output=True,
         text=True,
         timeout=300,
@@ -223,9 +226,9 @@ def test_a_kill_at_any_step_of_a_migration_is_harmless(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     steps = int(done.stdout)
     assert steps > 40, "so few steps are not all of them"
-    for number in range(1, steps + 1, 7):
+    for number in range(1, steps + 1, 6 * STRIDE):
         assert contents(target / str(number)) == expected
-    for number in range(1, steps + 1):
+    for number in range(1, steps + 1, STRIDE):
         found = versions(target / str(number))
         assert all(version == CURRENT["catalog"] for name, version in found.items() if name == "catalog.sqlite3")
         assert all(version == CURRENT["records"] for name, version in found.items() if name.endswith("records.sqlite3"))

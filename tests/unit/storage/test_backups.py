@@ -328,6 +328,21 @@ def test_damaged_data_makes_no_backup_and_keeps_the_former_ones(
     assert len(os.listdir(tmp_path / "all")) == 1
 
 
+def test_a_full_disk_is_that_of_the_backup(
+    backend: LocalBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = copies.apsw.Connection
+
+    class Full(connection):  # type: ignore[misc, valid-type]
+        def backup(self, *_: Any) -> Any:
+            raise copies.apsw.FullError("database or disk is full")
+
+    monkeypatch.setattr(copies.apsw, "Connection", Full)
+    with pytest.raises(StorageFullError, match=rf"disk of {tmp_path}/\.backup\..*catalog"):
+        back_up(backend, tmp_path / "backup")
+    assert os.listdir(tmp_path) == ["data"]
+
+
 def test_a_row_that_is_not_what_was_written_makes_no_backup(
     backend: LocalBackend, directory: Path, tmp_path: Path, open_backend: Any
 ) -> None:

@@ -240,5 +240,9 @@ def _copy_pages(sql: apsw.Connection, path: Path) -> None:
         copy.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF").fetchall()
         with copy.backup("main", sql, "main") as pages:
             pages.step(-1)
+    except apsw.FullError:
+        # Said of the disk that is written to, not of the one that is read.
+        with explained(str(path)):
+            raise
     finally:
         copy.close()
