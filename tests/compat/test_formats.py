@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 import pytest
 
 import chromadb
-from chromadb._storage.local import former
+from chromadb._storage.local import former, sealed
+from chromadb._storage.local.backups import CollectionEntry, Manifest
 from chromadb._storage.local.database import _migrations
 from chromadb.errors import StorageFormatError, StorageFullError
+from chromadb.utils.backup import restore
 
 FORMATS = sorted((Path(__file__).parent / "formats").glob("*.tar.gz"))
 STRIDE = int(os.environ.get("CHROMA_KILL_STRIDE", "3"))
@@ -105,6 +108,27 @@ def test_what_a_file_was_is_kept_until_the_next_vacuum(fixture: Path, tmp_path: 
         client.vacuum()
     assert not list(directory.rglob("*.format-*"))
     assert contents(directory) == expected
+
+
+@pytest.mark.parametrize("fixture", FORMATS, ids=lambda path: path.name.split(".")[0])
+def test_a_backup_of_a_former_format_is_restored_without_copies_of_it(fixture: Path, tmp_path: Path) -> None:
+    directory, expected = unpack(fixture, tmp_path)
+    files = sorted(directory.rglob("*.sqlite3"))
+    collections = []
+    for file in files:
+        sql = apsw.Connection(str(file))
+        sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if file.name == "records.sqlite3":
+            live, commit_no = sql.execute("SELECT live, commit_no FROM state").fetchall()[0]
+            collections.append(CollectionEntry(file.parent.name, "", "", "", live, commit_no))
+        sql.close()
+    entries = {str(file.relative_to(directory)): sealed.entry(file) for file in files}
+    manifest = Manifest(1, "1.0.0", "2026-01-01", "data", collections, entries)
+    (directory / "backup.json").write_bytes(msgspec.json.encode(manifest))
+    restore(directory, tmp_path / "restored")
+    assert contents(tmp_path / "restored") == expected
+    assert not list((tmp_path / "restored").rglob("*.format-*"))
+    assert {str(file.relative_to(directory)): sealed.entry(file) for file in files} == entries
 
 
 def test_a_copy_goes_by_itself_when_it_is_old(tmp_path: Path) -> None:

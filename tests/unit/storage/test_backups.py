@@ -527,6 +527,23 @@ def test_a_directory_that_is_not_empty_is_put_aside_only_when_that_is_said(
         restore_backup(backup, backup / "inside")
 
 
+def test_a_directory_that_is_opened_meanwhile_is_not_replaced(backup: Path, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    LocalBackend(place).close()
+    opened: list[LocalBackend] = []
+
+    def progress(name: str, number: int, total: int) -> None:
+        if not opened:
+            opened.append(LocalBackend(place))
+
+    with pytest.raises(StorageLockedError, match="in use"):
+        restore_backup(backup, place, replace=True, progress=progress)
+    assert opened[0].check() == []
+    opened[0].close()
+    assert not list(tmp_path.glob("place.before-*"))
+    restore_backup(backup, place, replace=True)
+
+
 @pytest.mark.parametrize("told", ["by the system", "by SQLite"])
 def test_a_directory_that_another_process_uses_is_not_replaced(
     backup: Path,
