@@ -80,9 +80,13 @@ def copy_in_memory(database: SqliteDatabase, target: SqliteDatabase) -> State:
 
 
 def renew_lineage(path: Path) -> tuple[State, State]:
-    """Give a record store in a file, which nobody has open, a lineage of its own; return its former state, and this."""
+    """Give a record store in a file, which nobody has open, a lineage of its own; return its former state, and this.
+
+    It is not synced."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
+        # It is nothing until it is whole, and synced then.
+        connection.execute("PRAGMA synchronous=OFF").fetchall()
         former = read_state(connection)
         connection.execute("UPDATE state SET lineage = lower(hex(randomblob(8)))")
         return former, read_state(connection)
