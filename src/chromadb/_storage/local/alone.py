@@ -115,7 +115,9 @@ def _removed_at_the_end(marker: Path) -> Iterator[None]:
 
 
 def _check_unused(directory: Path, real: str) -> None:
-    if any(is_open_elsewhere(file) for file in directory.rglob("*.sqlite3")):
+    # Not by rglob, which stumbles over folders that others remove meanwhile.
+    files = (Path(place, name) for place, _, names in os.walk(directory) for name in names if name.endswith(".sqlite3"))
+    if any(map(is_open_elsewhere, files)):
         raise StorageLockedError(
             f"{directory} is in use{users_of(lambda path: path.startswith(real))}. Stop what uses it and try "
             "again. Nothing was changed."
