@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from torture import records
-from torture.ledger import Loss, State
+from torture.ledger import CATALOG, Loss, State
 
 SHARED = ("shared-0", "shared-1")
 """Collections that all workers write to."""
+
+MOST_OWN = 4
+"""Forks are made up to so many collections of a worker."""
 
 IDS, MOST_IDS = 40, 12
 """How many ids a worker uses in a collection, and in a call at most."""
@@ -23,13 +26,27 @@ def beacon(worker: str) -> str:
     return f"{worker}-beacon"
 
 
-def choose(rng: random.Random, worker: str, state: State, serial: int) -> list[Any]:
-    """Return the next call; it writes the number `serial`."""
+def choose(rng: random.Random, worker: str, state: State, serial: int, late: Collection[str] = ()) -> list[Any]:
+    """Return the next call; it writes the number `serial`.
+
+    Args:
+        rng: chooses.
+        worker: the name.
+        state: what there is of it.
+        serial: the number of the call.
+        late: the databases in which a call may be found yet.
+    """
     own = [name for name in state if name not in SHARED]
     if not own or rng.random() < 0.02:
         return ["create", f"own-{worker}-{rng.randrange(3)}"]
     if rng.random() < 0.03:
         return ["drop", rng.choice(own)]
+    if rng.random() < 0.04 and CATALOG not in late:
+        # Not of what may change by itself.
+        name = rng.choice(own)
+        if name not in late:
+            kind = "fork" if len(own) < MOST_OWN and rng.random() < 0.5 else "rename"
+            return [kind, name, f"own-{worker}-n{serial}"]
     name = rng.choice([*SHARED, SHARED[0], rng.choice(own)])
     ids = [f"{worker}-{number}" for number in rng.sample(range(IDS), rng.randint(1, MOST_IDS))]
     kind = rng.choices(
@@ -53,7 +70,11 @@ def perform(client: Any, worker: str, call: Sequence[Any]) -> None:
         client.delete_collection(name)
         return
     collection = client.get_collection(name, embedding_function=None)
-    if kind == "delete":
+    if kind == "fork":
+        collection.fork(arguments[0])
+    elif kind == "rename":
+        collection.modify(name=arguments[0])
+    elif kind == "delete":
         collection.delete(ids=arguments[0])
     elif kind == "delete_where":
         collection.delete(where={"$and": [{"worker": worker}, {"rest": arguments[0]}]})

@@ -160,8 +160,13 @@ def _episode(
     report: Report,
     deadline: float,
 ) -> None:
-    for watcher, remote in (("watch-embedded", False), ("watch-remote", True)):
-        connect = connects[REMOTE[0] if remote else EMBEDDED[0]]
+    watchers: dict[str, Callable[[], Any]] = {
+        "watch-embedded": place.open,
+        "watch-read-only": lambda: place.open(read_only=True),
+        "watch-remote": connects[REMOTE[0]],
+    }
+    for watcher, connect in watchers.items():
+        remote = watcher == "watch-remote"
         processes.start(watcher, watch, place, watcher, [*connects], connect, remote)
     next_kill = time.monotonic() + random.expovariate(1 / KILL_EVERY)
     while sleep_until(min(deadline, next_kill)) or time.monotonic() < deadline:

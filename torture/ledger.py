@@ -18,6 +18,9 @@ from typing import Any
 State = dict[str, dict[str, int]]
 """Collections, their ids, and the number that each record carries: see ``records``."""
 
+CATALOG = "the catalog"
+"""The database of calls that make, copy, rename or delete a collection."""
+
 MODULUS = 5
 """Records carry their number modulo this, for deletions by a filter."""
 
@@ -35,6 +38,14 @@ def apply(state: State, call: Sequence[Any]) -> State:
         return after
     if kind == "drop":
         after.pop(name, None)
+        return after
+    if kind in ("fork", "rename"):
+        after[arguments[0]] = dict(state[name])
+        if kind == "rename":
+            del after[name]
+        return after
+    if kind == "forked":
+        after[name] = dict(arguments[0])
         return after
     records = dict(state.get(name, {}))
     if kind == "delete":
@@ -129,20 +140,23 @@ class Ledger:
 
     def _close(self, happened: bool) -> None:
         assert self.open is not None
-        call = self.open[1]
+        serial, call = self.open
         if happened:
             self.state = apply(self.state, call)
             self.late.pop(database(call), None)
-            if call[0] == "drop":
+            if call[0] in ("drop", "rename"):
                 self.late.pop(call[1], None)
         elif not self._final:
-            self.late[database(call)] = self.open
+            if call[0] == "fork":
+                # Of what was there then, whatever is written until it is found.
+                call = ["forked", call[2], dict(self.state[call[1]])]
+            self.late[database(call)] = serial, call
         self.open = None
 
 
 def database(call: Sequence[Any]) -> str:
     """Return which database a call writes to: the catalog, or that of a collection."""
-    return "the catalog" if call[0] in ("create", "drop") else str(call[1])
+    return CATALOG if call[0] in ("create", "drop", "fork", "forked", "rename") else str(call[1])
 
 
 class Loss(Exception):

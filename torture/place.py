@@ -26,13 +26,16 @@ class Place:
     def __init__(self, root: Path, synchronous: str = "full", *, shared: bool = True) -> None:
         self.root = root
         self.data = root / "data"
-        self.settings = Settings(chroma_synchronous=synchronous, chroma_busy_timeout_seconds=BUSY_TIMEOUT)
+        self._synchronous = synchronous
         self._initial: State = {name: {} for name in calls.SHARED} if shared else {}
         root.mkdir(parents=True, exist_ok=True)
 
-    def open(self, data: Path | None = None) -> Any:
+    def open(self, data: Path | None = None, *, read_only: bool = False) -> Any:
         """Return a client on the data, or on a copy of it."""
-        return chromadb.PersistentClient(data or self.data, settings=self.settings)
+        settings = Settings(
+            chroma_synchronous=self._synchronous, chroma_busy_timeout_seconds=BUSY_TIMEOUT, chroma_read_only=read_only
+        )
+        return chromadb.PersistentClient(data or self.data, settings=settings)
 
     def prepare(self) -> None:
         """Make the collections that workers share."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from chromadb.errors import ChromaError, NotFoundError, StorageError
+from chromadb.utils.backup import restore
 from torture import calls
 from torture.faults import ERRORS, FAIL, Faults
 from torture.journal import Journal
-from torture.ledger import Loss
+from torture.ledger import Ledger, Loss
 from torture.place import Place
 from torture.small import build_early
 
@@ -56,13 +58,13 @@ def work(
             client.close()
             return
         if rng.random() < 0.005 and not remote:
-            _look_after(client, rng)
+            _look_after(client, rng, place, worker, ledger)
         if rng.random() < 0.4:
             _tolerant(lambda: calls.look(client, rng, worker, ledger.state), remote)
             _tolerant(lambda: _look_at_others(client, rng), remote)
         serial = ledger.serial + 1
         begun += 1
-        call = calls.choose(rng, worker, ledger.state, serial)
+        call = calls.choose(rng, worker, ledger.state, serial, ledger.late)
         line: list[Any] = ["begin", serial, time.monotonic(), call]
         journal.write(*line)
         ledger.read([line])
@@ -151,13 +153,32 @@ def _settle(client: Any, worker: str, journal: Journal, ledger: Any, remote: boo
     ledger.read(settled)
 
 
-def _look_after(client: Any, rng: random.Random) -> None:
-    if rng.random() < 0.5:
+def _look_after(client: Any, rng: random.Random, place: Place, worker: str, ledger: Ledger) -> None:
+    what = rng.choice(["vacuum", "check", "backup"])
+    if what == "vacuum":
         client.vacuum(timeout=1.0)
-    else:
+    elif what == "check":
         findings = client.check()
         if findings:
             raise Loss(f"check while others write: {findings[:3]}")
+    else:
+        _back_up(client, place, worker, ledger)
+
+
+def _back_up(client: Any, place: Place, worker: str, ledger: Ledger) -> None:
+    """Make a backup while others write, restore it elsewhere, and compare with what the worker wrote before."""
+    backup, restored = place.root / f"{worker}.backup", place.root / f"{worker}.restored"
+    for former in (backup, restored):
+        shutil.rmtree(former, ignore_errors=True)
+    client.backup(backup)
+    with place.open(backup, read_only=True) as reader:
+        ledger.settle(calls.observe(reader, worker))
+    restore(backup, restored)
+    with place.open(restored) as other:
+        calls.audit(other)
+        ledger.settle(calls.observe(other, worker))
+    for folder in (backup, restored):
+        shutil.rmtree(folder)
 
 
 def _look_at_others(client: Any, rng: random.Random) -> None:

@@ -12,14 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 import pytest
 
 import chromadb
-from chromadb._storage.local import former
+from chromadb._storage.local import former, sealed
+from chromadb._storage.local.backups import CollectionEntry, Manifest
 from chromadb._storage.local.database import _migrations
 from chromadb.errors import StorageFormatError, StorageFullError
+from chromadb.utils.backup import restore
 
 FORMATS = sorted((Path(__file__).parent / "formats").glob("*.tar.gz"))
+STRIDE = int(os.environ.get("CHROMA_KILL_STRIDE", "3"))
+"""A process is killed at every step of a migration that is a multiple of this further; 1: at all of them."""
+
 CURRENT = {schema: len(_migrations(schema)) for schema in ("catalog", "records")}
 
 
@@ -104,6 +110,27 @@ def test_what_a_file_was_is_kept_until_the_next_vacuum(fixture: Path, tmp_path: 
     assert contents(directory) == expected
 
 
+@pytest.mark.parametrize("fixture", FORMATS, ids=lambda path: path.name.split(".")[0])
+def test_a_backup_of_a_former_format_is_restored_without_copies_of_it(fixture: Path, tmp_path: Path) -> None:
+    directory, expected = unpack(fixture, tmp_path)
+    files = sorted(directory.rglob("*.sqlite3"))
+    collections = []
+    for file in files:
+        sql = apsw.Connection(str(file))
+        sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if file.name == "records.sqlite3":
+            live, commit_no = sql.execute("SELECT live, commit_no FROM state").fetchall()[0]
+            collections.append(CollectionEntry(file.parent.name, "", "", "", live, commit_no))
+        sql.close()
+    entries = {str(file.relative_to(directory)): sealed.entry(file) for file in files}
+    manifest = Manifest(1, "1.0.0", "2026-01-01", "data", collections, entries)
+    (directory / "backup.json").write_bytes(msgspec.json.encode(manifest))
+    restore(directory, tmp_path / "restored")
+    assert contents(tmp_path / "restored") == expected
+    assert not list((tmp_path / "restored").rglob("*.format-*"))
+    assert {str(file.relative_to(directory)): sealed.entry(file) for file in files} == entries
+
+
 def test_a_copy_goes_by_itself_when_it_is_old(tmp_path: Path) -> None:
     directory, _ = unpack(FORMATS[0], tmp_path)
     contents(directory)
@@ -167,7 +194,7 @@ from pathlib import Path
 from chromadb._storage.local.directory import LocalBackend
 from chromadb._storage.local.database import _migrations
 import chromadb._storage.local.check
-source, target = Path(sys.argv[1]), Path(sys.argv[2])
+source, target, stride = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 _migrations("catalog"), _migrations("records")
 files = ("local/database.py", "local/former.py", "local/durable.py")
 
@@ -191,9 +218,9 @@ def killed_at(number, directory):
     use(directory)
     os._exit(0)
 
-number = 0
+number = 1 - stride
 while True:
-    number += 1
+    number += stride
     directory = target / str(number)
     shutil.copytree(source, directory)
     child = os.fork()
@@ -214,7 +241,7 @@ def test_a_kill_at_any_step_of_a_migration_is_harmless(tmp_path: Path) -> None:
     target = tmp_path / "killed"
     target.mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(directory), str(target)],
+        [sys.executable, "-c", KILLED, str(directory), str(target), str(STRIDE)],
         capture_output=True,
         text=True,
         timeout=300,
@@ -223,9 +250,9 @@ def test_a_kill_at_any_step_of_a_migration_is_harmless(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     steps = int(done.stdout)
     assert steps > 40, "so few steps are not all of them"
-    for number in range(1, steps + 1, 7):
+    for number in range(1, steps + 1, 6 * STRIDE):
         assert contents(target / str(number)) == expected
-    for number in range(1, steps + 1):
+    for number in range(1, steps + 1, STRIDE):
         found = versions(target / str(number))
         assert all(version == CURRENT["catalog"] for name, version in found.items() if name == "catalog.sqlite3")
         assert all(version == CURRENT["records"] for name, version in found.items() if name.endswith("records.sqlite3"))

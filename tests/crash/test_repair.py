@@ -18,7 +18,7 @@ import pytest
 
 import chromadb
 from chromadb._model.entities import Repaired
-from chromadb._storage.local import repair
+from chromadb._storage.local import alone, directory, repair
 from chromadb._storage.local.database import PAGE_SIZE
 from chromadb._storage.local.repair import repair_directory
 from chromadb._storage.local.salvage import made_roots
@@ -363,6 +363,22 @@ def test_a_folder_that_an_older_catalog_does_not_know_is_taken_in(filled: Path) 
     assert list(contents(filled, names[2])) == ["later"]
 
 
+@pytest.mark.parametrize("lost", [True, False], ids=["without the catalog", "with the catalog"])
+def test_a_fork_that_has_not_its_name_yet_is_repaired_too(filled: Path, lost: bool) -> None:
+    with chromadb.PersistentClient(filled) as client:
+        fork = client.get_collection("docs", embedding_function=None).fork("fork")
+    folder = filled / "collections" / str(fork.id)
+    overwrite(folder / "records.sqlite3", 5)
+    folder.rename(f"{folder}.new")
+    if lost:
+        (filled / "catalog.sqlite3").unlink()
+    done = repair_directory(filled)
+    assert [each.name.rpartition("/")[2] for each in done] == [*(["catalog"] if lost else []), "fork"]
+    with chromadb.PersistentClient(filled) as client:
+        assert client.get_collection("fork", embedding_function=None).count() == done[-1].saved > 0
+        assert client.check() == []
+
+
 def test_a_catalog_of_a_newer_version_is_left_alone(filled: Path, fingerprint: Any) -> None:
     sql = apsw.Connection(str(filled / "catalog.sqlite3"))
     sql.execute("PRAGMA user_version=77")
@@ -423,6 +439,46 @@ def test_a_directory_cannot_be_opened_while_it_is_repaired(filled: Path) -> None
     (done,) = repair_directory(filled, progress)
     assert sorted(opened) == ["catalog", "docs", "other"]
     expect(filled, contents(filled), Repaired(**{**dict(done), "lost": 0}))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX systems")
+def test_those_who_look_whether_it_is_repaired_are_not_in_each_others_way(filled: Path) -> None:
+    import fcntl
+
+    marker = filled / "repairing"
+    # As a repair that was killed leaves it.
+    marker.touch()
+    with marker.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        with chromadb.PersistentClient(filled) as client:
+            client.list_collections()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX systems")
+def test_a_repair_that_begins_while_a_directory_is_being_opened_is_noticed(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    with (filled / "repairing").open("wb") as other, monkeypatch.context() as patch:
+
+        def begin(path: Path, *, make: bool) -> None:
+            fcntl.flock(other, fcntl.LOCK_EX)
+
+        patch.setattr(directory, "check_path", begin)
+        with pytest.raises(StorageLockedError, match="being repaired"):
+            chromadb.PersistentClient(filled)
+    chromadb.PersistentClient(filled).close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX systems")
+def test_a_marker_that_was_removed_meanwhile_is_no_lock(tmp_path: Path) -> None:
+    marker = tmp_path / "repairing"
+    with marker.open("wb") as file:
+        marker.unlink()
+        assert not alone._lock_name(file.fileno(), marker)
+        marker.touch()
+        assert not alone._lock_name(file.fileno(), marker)
 
 
 # --- ends in between ------------------------------------------------------------------------------

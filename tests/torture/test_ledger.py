@@ -32,6 +32,8 @@ def done(serial: int) -> list[Any]:
         (["create", "more"], {"docs": {"a": 1}, "more": {}}),
         (["create", "docs"], {"docs": {"a": 1}}),
         (["drop", "docs"], {}),
+        (["fork", "docs", "copy"], {"docs": {"a": 1}, "copy": {"a": 1}}),
+        (["rename", "docs", "copy"], {"copy": {"a": 1}}),
     ],
 )
 def test_what_calls_make_of_a_state(call: list[Any], after: Any) -> None:
@@ -70,6 +72,16 @@ def test_what_was_once_there_stays_there_and_what_failed_does_not_come_back() ->
     assert (ledger.failed, ledger.acknowledged) == (1, 0)
     with pytest.raises(Loss):
         ledger.settle({"docs": {"a": 1}})
+
+
+def test_a_fork_that_is_late_has_what_its_source_had() -> None:
+    lines = [begin(1, "upsert", "docs", ["a"], 1), done(1), begin(2, "fork", "docs", "copy"), ["settled", 2, False]]
+    lines += [begin(3, "upsert", "docs", ["b"], 3), done(3)]
+    ledger = Ledger(EMPTY).read(lines)
+    docs = {"a": 1, "b": 3}
+    assert ledger.settle({"docs": docs, "copy": {"a": 1}}) == [["settled", 2, True]]
+    with pytest.raises(Loss):
+        ledger.settle({"docs": docs, "copy": docs})
 
 
 def test_a_call_whose_process_died_may_be_late_until_the_next_write() -> None:

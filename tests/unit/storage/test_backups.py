@@ -22,6 +22,7 @@ from chromadb._storage.local import backups, copies, restoring, sealing
 from chromadb._storage.local import builder as builder_module
 from chromadb._storage.local import columns as columns_module
 from chromadb._storage.local.directory import LocalBackend
+from chromadb._storage.local.repair import repair_directory
 from chromadb._storage.local.restoring import restore_backup
 from chromadb._storage.local.text import documents as text_documents
 from chromadb.errors import (
@@ -327,6 +328,81 @@ def test_damaged_data_makes_no_backup_and_keeps_the_former_ones(
     assert len(os.listdir(tmp_path / "all")) == 1
 
 
+def test_a_full_disk_is_that_of_the_backup(
+    backend: LocalBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = copies.apsw.Connection
+
+    class Full(connection):  # type: ignore[misc, valid-type]
+        def backup(self, *_: Any) -> Any:
+            raise copies.apsw.FullError("database or disk is full")
+
+    monkeypatch.setattr(copies.apsw, "Connection", Full)
+    with pytest.raises(StorageFullError, match=rf"disk of {tmp_path}/\.backup\..*catalog"):
+        back_up(backend, tmp_path / "backup")
+    assert os.listdir(tmp_path) == ["data"]
+
+
+def test_a_row_that_is_not_what_was_written_makes_no_backup(
+    backend: LocalBackend, directory: Path, tmp_path: Path, open_backend: Any
+) -> None:
+    file = directory / "collections" / str(address(backend, "one").collection) / "records.sqlite3"
+    backend.close()
+    data = file.read_bytes()
+    assert b"document 77 of 0" in data
+    file.write_bytes(data.replace(b"document 77 of 0", b"document 78 of 0"))
+    with pytest.raises(StorageCorruptError, match=r"label 78: not what was written.*--repair"):
+        back_up(open_backend(), tmp_path / "backup")
+    assert sorted(os.listdir(tmp_path)) == ["data"]
+
+
+def test_dated_backups_at_the_same_moment_do_not_remove_or_meet_each_other(
+    backend: LocalBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, made = tmp_path / "all", []
+    rename = os.rename
+
+    def rename_late(source: Any, target: Any) -> None:
+        # Other processes end just before: one with the same name, one with a later one.
+        if Path(target).parent == folder and not made:
+            made.append(Path(target))
+            for name in (Path(target).name, "2999-01-01T00-00-00.000Z"):
+                (folder / name).mkdir(parents=True)
+                (folder / name / "backup.json").write_text("{}")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", rename_late)
+    mine = Path(back_up(backend, folder, dated=True, keep=1).path)
+    assert mine.parent == folder
+    assert made[0] < mine
+    assert sorted(os.listdir(folder)) == [mine.name, "2999-01-01T00-00-00.000Z"]
+
+
+def test_an_old_backup_that_another_process_removes_meanwhile_is_no_error(
+    backend: LocalBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_up(backend, tmp_path / "all", dated=True)
+    remove = backups.remove_directory
+
+    def remove_late(path: Path) -> None:
+        shutil.rmtree(path)
+        remove(path)
+
+    monkeypatch.setattr(backups, "remove_directory", remove_late)
+    made = back_up(backend, tmp_path / "all", dated=True, keep=1)
+    assert os.listdir(tmp_path / "all") == [Path(made.path).name]
+
+
+def test_a_backup_tells_what_its_collections_are(backend: LocalBackend, tmp_path: Path) -> None:
+    back_up(backend, tmp_path / "opened")
+    back_up(backend, tmp_path / "backup")
+    expected = contents(tmp_path / "opened")
+    (tmp_path / "backup" / "catalog.sqlite3").unlink()
+    repair_directory(tmp_path / "backup")
+    del expected["unused"]
+    assert contents(tmp_path / "backup") == expected
+
+
 def test_places_where_no_backup_can_be(backend: LocalBackend, directory: Path, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").write_text("mine")
@@ -339,6 +415,9 @@ def test_places_where_no_backup_can_be(backend: LocalBackend, directory: Path, t
             back_up(backend, place)
     (tmp_path / "empty").mkdir()
     back_up(backend, tmp_path / "empty")
+    for place in (tmp_path / "empty" / "inner", tmp_path / "empty" / "collections" / "all"):
+        with pytest.raises(InvalidArgumentError, match="outside of other data and backups"):
+            back_up(backend, place)
     assert sorted(os.listdir(tmp_path)) == ["data", "empty", "file", "full"]
 
 
@@ -372,7 +451,7 @@ def backup(backend: LocalBackend, tmp_path: Path) -> Path:
 def test_damaged_backups_are_refused(backup: Path, tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     shutil.copytree(backup, whole)
-    names = [name for name in files(backup) if name.endswith((".sqlite3", ".json"))]
+    names = [name for name in files(backup) if name.endswith((".sqlite3", backups.MANIFEST))]
     assert len(names) == 4
     for name in names:
         for damage in ("cut", "flipped", "missing"):
@@ -446,6 +525,23 @@ def test_a_directory_that_is_not_empty_is_put_aside_only_when_that_is_said(
     assert contents(aside) == before
     with pytest.raises(InvalidArgumentError, match="two places"):
         restore_backup(backup, backup / "inside")
+
+
+def test_a_directory_that_is_opened_meanwhile_is_not_replaced(backup: Path, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    LocalBackend(place).close()
+    opened: list[LocalBackend] = []
+
+    def progress(name: str, number: int, total: int) -> None:
+        if not opened:
+            opened.append(LocalBackend(place))
+
+    with pytest.raises(StorageLockedError, match="in use"):
+        restore_backup(backup, place, replace=True, progress=progress)
+    assert opened[0].check() == []
+    opened[0].close()
+    assert not list(tmp_path.glob("place.before-*"))
+    restore_backup(backup, place, replace=True)
 
 
 @pytest.mark.parametrize("told", ["by the system", "by SQLite"])

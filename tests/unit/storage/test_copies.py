@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from chromadb._model.where import parse_filter
 from chromadb._storage.local import builder as builder_module
 from chromadb._storage.local import columns as columns_module
 from chromadb._storage.local import copies, forks, sealing
+from chromadb._storage.local.description import read_description
+from chromadb._storage.local.directory import LocalBackend
 from chromadb._storage.local.text import documents as text_documents
 from chromadb._storage.local.turns import turn
 from chromadb.errors import InvalidCollectionException, StorageFullError, UniqueConstraintError
@@ -215,6 +218,46 @@ def test_a_name_that_is_taken_meanwhile_leaves_nothing_behind(
     assert os.listdir(backend.path / "collections") == [str(address.collection)]
 
 
+def test_a_fork_that_is_interrupted_when_the_catalog_knows_it_already_is_there(
+    source: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, address = source
+    create = LocalBackend.create_collection
+
+    def interrupted(self: Any, info: Any, **named: Any) -> Any:
+        create(self, info, **named)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LocalBackend, "create_collection", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        backend.fork_collection(address, "fork")
+    fork = backend.get_collection("default_tenant", "default_database", "fork")
+    with backend.open(fork.address) as store:
+        assert store.count() > 0
+    assert backend.check() == []
+
+
+def test_the_name_of_a_fork_is_synced_before_the_catalog_knows_it(
+    source: Any, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, address = source
+    done: list[Any] = []
+    create, sync = LocalBackend.create_collection, forks.sync
+    monkeypatch.setattr(forks, "sync", lambda path: (done.append(path), sync(path)))
+    monkeypatch.setattr(
+        LocalBackend, "create_collection", lambda *given, **named: (done.append("row"), create(*given, **named))[1]
+    )
+    fork = backend.fork_collection(address, "fork")
+    ready = directory / "collections" / f"{fork.id}.new"
+    assert done == [ready, ready.parent, "row"]
+
+
+def test_a_fork_that_nobody_has_opened_is_known_without_the_catalog(source: Any, directory: Path) -> None:
+    backend, address = source
+    fork = backend.fork_collection(address, "fork")
+    assert read_description(directory / "collections" / str(fork.id)) == replace(fork, dimension=None)
+
+
 def test_a_fork_while_others_write_is_of_one_commit(source: Any) -> None:
     backend, address = source
     stop = threading.Event()
@@ -277,7 +320,13 @@ def test_blocks_are_shared_by_record_stores_where_the_file_system_can(
     monkeypatch.setattr(copies, "clone", clone)
     monkeypatch.setattr(copies, "_copy_pages", None)
     fork = backend.fork_collection(address, "fork").address
-    assert sorted(os.listdir(folder_of(backend, fork))) == ["columns", "index", "records.sqlite3", "text"]
+    assert sorted(os.listdir(folder_of(backend, fork))) == [
+        "collection.json",
+        "columns",
+        "index",
+        "records.sqlite3",
+        "text",
+    ]
     with backend.open(address) as one, backend.open(fork) as other:
         assert contents(one) == contents(other)
         assert_searches_are_right(other)
@@ -321,6 +370,18 @@ def test_a_fork_whose_process_ended_before_the_catalog_knew_it(
         assert left.exists()
     assert open_backend().check() == []
     assert not left.exists()
+
+
+def test_a_fork_that_has_both_names_keeps_the_final_one(source: Any, open_backend: Any, directory: Path) -> None:
+    backend, address = source
+    fork = backend.fork_collection(address, "fork")
+    backend.close()
+    folder = directory / "collections" / str(fork.id)
+    shutil.copytree(folder, f"{folder}.new")
+    backend = open_backend()
+    assert not Path(f"{folder}.new").exists()
+    with backend.open(fork.address) as store:
+        assert_searches_are_right(store)
 
 
 def test_a_fork_that_has_just_begun_is_left_alone(source: Any, open_backend: Any) -> None:

@@ -219,6 +219,26 @@ def test_a_collection_that_nobody_used_yet_is_empty_until_somebody_does(
         assert store.count() == 5
 
 
+def test_a_collection_whose_file_has_no_tables_yet_is_empty(data: Path, create: Any, open_backend: Any) -> None:
+    writer = open_backend()
+    address = create(writer, "new")
+    folder = data / "collections" / str(address.collection)
+    folder.mkdir()
+    # As a process has it that is making it, or that was killed meanwhile.
+    sql = apsw.Connection(str(folder / "records.sqlite3"))
+    sql.execute("PRAGMA journal_mode=WAL").fetchall()
+    reader = open_backend(read_only=True)
+    with reader.open(address) as store:
+        assert store.count() == 0
+    sql.close()
+    with reader.open(address) as store:
+        assert store.count() == 0
+    with writer.open(address) as store:
+        store.write("add", batch(0, 10))
+    with reader.open(address) as store:
+        assert store.count() == 10
+
+
 def test_a_fork_whose_folder_has_no_name_yet_is_read(
     data: Path, open_backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

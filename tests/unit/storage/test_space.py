@@ -20,6 +20,7 @@ from chromadb._storage.local import builder as builder_module
 from chromadb._storage.local import columns as columns_module
 from chromadb._storage.local import sealing
 from chromadb._storage.local.text import documents as text_documents
+from chromadb._storage.local.vacuum import files_of
 
 COUNT, DIMENSION, ROUNDS = 1000, 384, 100
 HERE = ("default_tenant", "default_database")
@@ -40,13 +41,7 @@ def complete(number: int) -> Records:
 
 
 def size(directory: Path) -> int:
-    total = 0
-    for path in directory.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:
-            continue
-    return total
+    return sum(files_of(directory).values())
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -283,6 +284,49 @@ def test_damaged_and_foreign_indexes_and_left_over_folders_are_removed(
     assert notes.read_text() == "not ours"
     assert {path.split("/")[0] for path in part.removed} == {"index", "text"}
     assert derived(directory) == set()
+
+
+def test_what_killed_processes_have_left_of_descriptions_and_repairs_is_removed(
+    open_backend: Any, create: Any, directory: Path
+) -> None:
+    backend = open_backend()
+    address = create(backend)
+    with backend.open(address) as store:
+        store.write("add", secrets(2))
+    folder = directory / "collections" / str(address.collection)
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    left = [folder / f".{int(gone.stdout)}-1-collection.json", folder / "records.sqlite3.repairing"]
+    left += [folder / "records.sqlite3.repairing-wal", directory / "catalog.sqlite3.repairing"]
+    for file in left:
+        file.write_text("former")
+    at_work = folder / f".{os.getpid()}-1-collection.json"
+    at_work.write_text("present")
+    backend.vacuum()
+    assert [file for file in left if file.exists()] == []
+    assert at_work.exists()
+
+
+def test_a_description_that_could_not_be_written_is_brought_up_to_date(
+    open_backend: Any, create: Any, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = open_backend()
+    address = create(backend)
+    folder = directory / "collections" / str(address.collection)
+
+    def rewrite(words: str) -> None:
+        backend.update_collection(address, lambda info: replace(info, metadata={"words": words}))
+        with backend.open(address) as store:
+            store.count()
+
+    with backend.open(address) as store:
+        store.write("add", secrets(2))
+    rewrite("secret")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+        rewrite("public")
+    assert b"secret" in (folder / "collection.json").read_bytes()
+    backend.vacuum()
+    assert b"public" in (folder / "collection.json").read_bytes()
 
 
 def test_a_place_in_memory_is_left_as_it_is(open_backend: Any, create: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,9 @@ from chromadb.errors import StorageLockedError
 
 REPAIRING = "repairing"
 """The file that stands in a directory while it is repaired, locked by who does it."""
+
+PATIENCE = 0.2
+"""Seconds for those who look whether a directory is being repaired, which takes them no time."""
 
 SHARED_BYTES = 0x40000002, 510
 """The bytes of a database, beyond its data, that every connection locks: the first of them, and how many."""
@@ -91,7 +95,7 @@ def alone_with(directory: Path) -> Iterator[None]:
     with explained(str(marker)):
         descriptor = os.open(marker, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        if not _lock(descriptor):
+        if not _lock_name(descriptor, marker):
             whom = users_of(os.path.realpath(marker).__eq__)
             raise StorageLockedError(f"{directory} is being repaired already{whom}. Wait until that is done.")
         with _removed_at_the_end(marker):
@@ -111,7 +115,9 @@ def _removed_at_the_end(marker: Path) -> Iterator[None]:
 
 
 def _check_unused(directory: Path, real: str) -> None:
-    if any(is_open_elsewhere(file) for file in directory.rglob("*.sqlite3")):
+    # Not by rglob, which stumbles over folders that others remove meanwhile.
+    files = (Path(place, name) for place, _, names in os.walk(directory) for name in names if name.endswith(".sqlite3"))
+    if any(map(is_open_elsewhere, files)):
         raise StorageLockedError(
             f"{directory} is in use{users_of(lambda path: path.startswith(real))}. Stop what uses it and try "
             "again. Nothing was changed."
@@ -129,20 +135,35 @@ def check_not_repaired(directory: Path) -> None:
     except OSError:
         return
     try:
-        if not _lock(descriptor):
+        # Beside others who look at the same moment.
+        if not _lock(descriptor, shared=True):
             raise StorageLockedError(f"{directory} is being repaired. Wait until that is done.")
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int) -> bool:
+def _lock_name(descriptor: int, path: Path) -> bool:
+    """Return whether a file could be locked that still has its name, however many look at it meanwhile."""
+    deadline = time.monotonic() + PATIENCE
+    while not _lock(descriptor):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        # Whoever had it before has removed it.
+        return False
+
+
+def _lock(descriptor: int, shared: bool = False) -> bool:
     """Return whether a file could be locked, as long as it is open; on Windows it counts as locked by oneself."""
     try:
         import fcntl
     except ImportError:
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

@@ -19,7 +19,8 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime, timezone
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from uuid import uuid4
 
@@ -29,12 +30,15 @@ import msgspec
 from chromadb._model.entities import Address, Backup, CollectionInfo
 from chromadb._storage.local import reading, sealed
 from chromadb._storage.local.catalog import Catalog
+from chromadb._storage.local.check import check_sqlite, check_store
 from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.copies import copy_database
 from chromadb._storage.local.database import SqliteDatabase
+from chromadb._storage.local.description import keep_description
 from chromadb._storage.local.durable import sync
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.layout import CATALOG, COLLECTIONS, RECORDS
+from chromadb._storage.local.records import read_state
 from chromadb._storage.local.sealed import FileEntry
 from chromadb._storage.local.turns import is_abandoned, turn
 from chromadb.errors import (
@@ -120,7 +124,7 @@ def write_backup(
     if dated:
         parent = target
         former = next(reversed(dated_backups(parent)), None)
-        target = parent / f"{now:%Y-%m-%dT%H-%M-%S}.{now.microsecond // 1000:03}Z"
+        target = _free_date(parent / _date(now))
     _check_target(source, target)
     with unfinished_directory(target.parent, target.name) as unfinished:
         with explained(str(unfinished)):
@@ -129,22 +133,51 @@ def write_backup(
         names = [CATALOG, *(f"{COLLECTIONS}/{entry.id}/{RECORDS}" for entry in entries if entry.commit_no)]
         with explained(str(unfinished)):
             for name in names:
-                _verify_database(unfinished / name, "The data is damaged, so there is no new backup")
+                _verify_database(unfinished / name)
             files = {name: sealed.entry(unfinished / name) for name in names}
             where = "memory" if source is None else str(source)
             manifest = Manifest(FORMAT, version, now.isoformat(timespec="milliseconds"), where, entries, files)
             (unfinished / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
             for name in (CATALOG, MANIFEST, COLLECTIONS, "."):
                 sync(unfinished / name)
+            made = describe(unfinished, manifest)
         with explained(str(target)):
-            if target.is_dir():
-                target.rmdir()
-            os.rename(unfinished, target)
+            target = _put_in_place(unfinished, target, dated)
             sync(target.parent)
     if dated and keep is not None:
         for old in dated_backups(target.parent)[:-keep]:
-            remove_directory(old)
-    return describe(target, manifest)
+            # Another process may have made a newer one meanwhile; the next one removes this one.
+            if old != target:
+                remove_directory(old)
+    return replace(made, path=str(target))
+
+
+def _date(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H-%M-%S}.{moment.microsecond // 1000:03}Z"
+
+
+def _put_in_place(unfinished: Path, target: Path, dated: bool) -> Path:
+    """Give a backup its name; with `dated` another one if somebody else took that meanwhile. Return what it is."""
+    if target.is_dir() and not dated:
+        target.rmdir()
+    while True:
+        try:
+            os.rename(unfinished, target)
+        except OSError:
+            if not dated or not target.exists():
+                raise
+            target = _free_date(target)
+        else:
+            return target
+
+
+def _free_date(target: Path) -> Path:
+    """Return the place of a dated backup, or one a few milliseconds later if another process has made one there."""
+    moment = datetime.strptime(target.name, "%Y-%m-%dT%H-%M-%S.%fZ")
+    while target.exists():
+        moment += timedelta(milliseconds=1)
+        target = target.with_name(_date(moment))
+    return target
 
 
 def read_manifest(backup: Path) -> Manifest:
@@ -226,7 +259,11 @@ def remove_directory(path: Path) -> None:
     """Remove a directory, which is no backup and no database any more from the first moment on."""
     doomed = _unfinished(path.parent, path.name)
     with explained(str(path)):
-        os.rename(path, doomed)
+        try:
+            os.rename(path, doomed)
+        except FileNotFoundError:
+            # Another process was quicker.
+            return
     shutil.rmtree(doomed, ignore_errors=True)
 
 
@@ -277,6 +314,17 @@ def _check_target(source: Path | None, target: Path) -> None:
                     f"Expected the backup to be outside of the directory {source}, got {target}. Choose a place "
                     "that is not lost together with it."
                 )
+        outer = next((each for each in target.resolve().parents if _is_taken(each)), None)
+        if outer is not None:
+            raise InvalidArgumentError(
+                f"Expected the backup to be outside of other data and backups, got {target}, which is in {outer}. "
+                "Choose a place that is not removed together with it."
+            )
+
+
+def _is_taken(folder: Path) -> bool:
+    """Return whether a folder is a backup, or a directory of data."""
+    return any((folder / name).is_file() for name in (MANIFEST, CATALOG))
 
 
 def _copy_collections(
@@ -332,24 +380,32 @@ def _copy_collection(
     if not state.commit_no:
         # Made anew when it is opened: so a collection has a file if it ever had a record.
         shutil.rmtree(unfinished / place)
+    else:
+        # By it a lost catalog is made anew, here as there.
+        keep_description(unfinished / place, info)
     return entry
 
 
-def _verify_database(path: Path, consequence: str) -> None:
-    """Raise if SQLite finds a file damaged.
+def _verify_database(path: Path) -> None:
+    """Raise if a file is damaged, as far as a restore would find that.
 
     Raises:
         StorageCorruptError: with what is wrong.
     """
     connection = reading.connect(str(path))
     try:
-        wrong = [text for (text,) in connection.execute("PRAGMA quick_check(3)") if text != "ok"]
+        if path.name == RECORDS:
+            wrong = [finding.what for finding in check_store(path.name, connection, read_state(connection))]
+        else:
+            wrong = [finding.what for finding in check_sqlite(path.name, connection)]
     except (apsw.CorruptError, apsw.NotADBError) as error:
         wrong = [str(error)]
     finally:
         connection.close()
     if wrong:
+        first = "; ".join(wrong[:3]) + (" ..." if len(wrong) > 3 else "")
         raise StorageCorruptError(
-            f"{consequence}: {path.parent.name}/{path.name}: {'; '.join(wrong)}. chroma utils check says more. "
-            "Restore an earlier backup, or delete the collection."
+            f"The data is damaged, so there is no new backup: {path.parent.name}/{path.name}: {first}. chroma utils "
+            "check says more, and with --repair saves what can be read. Restore an earlier backup, or delete the "
+            "collection."
         )

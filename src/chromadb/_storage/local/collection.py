@@ -35,7 +35,7 @@ from chromadb._storage.local.check import check_records
 from chromadb._storage.local.columns import MetadataColumns
 from chromadb._storage.local.copies import copy_collection, copy_in_memory
 from chromadb._storage.local.database import SqliteDatabase
-from chromadb._storage.local.description import keep_description
+from chromadb._storage.local.description import describe, keep_description, sweep_descriptions
 from chromadb._storage.local.follow import follow, load_columns, load_vectors, seal
 from chromadb._storage.local.forking import ForkAware
 from chromadb._storage.local.layout import COLUMNS, SEGMENTS, TEXT
@@ -196,6 +196,10 @@ class LocalCollection(ForkAware):
             if not mine:
                 raise in_use(str(self.database.path), building=True)
             self._remove_outdated()
+            if self._folder is not None and self._described is not None:
+                # What was changed is still in an older one, where it could not be written, or not in time.
+                describe(self._folder, self._described)
+                sweep_descriptions(self._folder)
             vacuum_database(self.database, timeout, prepare=records.purge)
 
     def _remove_outdated(self) -> None:

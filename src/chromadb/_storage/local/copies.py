@@ -80,9 +80,13 @@ def copy_in_memory(database: SqliteDatabase, target: SqliteDatabase) -> State:
 
 
 def renew_lineage(path: Path) -> tuple[State, State]:
-    """Give a record store in a file, which nobody has open, a lineage of its own; return its former state, and this."""
+    """Give a record store in a file, which nobody has open, a lineage of its own; return its former state, and this.
+
+    It is not synced."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
+        # It is nothing until it is whole, and synced then.
+        connection.execute("PRAGMA synchronous=OFF").fetchall()
         former = read_state(connection)
         connection.execute("UPDATE state SET lineage = lower(hex(randomblob(8)))")
         return former, read_state(connection)
@@ -127,6 +131,8 @@ def remove_ahead(database: SqliteDatabase, folder: Path) -> None:
 
     It has lost them when an older file was put there by hand, or to a loss of power where the setting allows that.
     """
+    if not any(_entries(folder / kind) for kind in (SEGMENTS, COLUMNS, TEXT)):
+        return
     # Listed before the state is read: what lies ahead of that was not made of this store meanwhile.
     with database.read() as sql:
         lineage = read_state(sql).lineage
@@ -146,7 +152,7 @@ def remove_ahead(database: SqliteDatabase, folder: Path) -> None:
 
 def _entries(folder: Path) -> list[Path]:
     try:
-        return list(folder.iterdir())
+        return [folder / name for name in os.listdir(folder)]
     except OSError:
         return []
 
@@ -238,5 +244,9 @@ def _copy_pages(sql: apsw.Connection, path: Path) -> None:
         copy.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF").fetchall()
         with copy.backup("main", sql, "main") as pages:
             pages.step(-1)
+    except apsw.FullError:
+        # Said of the disk that is written to, not of the one that is read.
+        with explained(str(path)):
+            raise
     finally:
         copy.close()

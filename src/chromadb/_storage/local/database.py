@@ -52,6 +52,10 @@ LONG_LOG = 2**20
 to write it anew costs time, and to keep it space."""
 
 
+class UnmadeError(StorageFormatError):
+    """A file that is to be read only has no tables yet."""
+
+
 class SqliteDatabase(ForkAware):
     """A SQLite database with a numbered schema.
 
@@ -349,6 +353,11 @@ class SqliteDatabase(ForkAware):
             if self.path is not None and not self.read_only:
                 remove_former(self.path, KEPT)
             return
+        if self.read_only and not version:
+            raise UnmadeError(
+                f"{self.name} is being made at this moment, or a process ended while it made it. Try again, or open it "
+                "once without chroma_read_only. Nothing was changed."
+            )
         if self.read_only:
             raise StorageFormatError(
                 f"{self.name} has format {version}, of an older version of chromadb, and is to be read only; this one "

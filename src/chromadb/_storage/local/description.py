@@ -22,12 +22,15 @@ import xxhash
 from chromadb._model.configuration import Configuration, hnsw_from_dict
 from chromadb._model.entities import CollectionInfo
 from chromadb._storage.local.failures import explained
+from chromadb._storage.local.sealed import is_abandoned
 from chromadb.errors import ChromaError, StorageError
 
 logger = logging.getLogger("chromadb.storage")
 
 DESCRIPTION = "collection.json"
 FORMAT = 1
+
+_UNFINISHED = f"-{DESCRIPTION}"
 
 
 class _File(msgspec.Struct):
@@ -67,7 +70,7 @@ def describe(folder: Path, info: CollectionInfo) -> None:
     )
     text = msgspec.json.encode(row)
     data = msgspec.json.encode(_File(FORMAT, xxhash.xxh3_64_hexdigest(text), msgspec.Raw(text)))
-    unfinished = folder / f".{DESCRIPTION}-{os.getpid()}-{threading.get_ident()}"
+    unfinished = folder / f".{os.getpid()}-{threading.get_ident()}{_UNFINISHED}"
     with explained(str(folder / DESCRIPTION)):
         try:
             with unfinished.open("wb") as file:
@@ -89,6 +92,14 @@ def keep_description(folder: Path, info: CollectionInfo) -> None:
         describe(folder, info)
     except StorageError as error:
         logger.info("the description of collection %s could not be written: %s", info.id, error)
+
+
+def sweep_descriptions(folder: Path) -> None:
+    """Remove what processes that ended have left unfinished."""
+    with suppress(OSError):
+        for each in os.scandir(folder):
+            if each.name.startswith(".") and each.name.endswith(_UNFINISHED) and is_abandoned(each):
+                os.unlink(each.path)
 
 
 def read_description(folder: Path) -> CollectionInfo | None:

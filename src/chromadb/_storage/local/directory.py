@@ -28,12 +28,13 @@ from uuid import UUID, uuid4
 
 from chromadb._model.entities import Address, Backup, CollectionInfo, Finding, TenantUsage, Usage, Vacuumed
 from chromadb._storage.local import forks
+from chromadb._storage.local.alone import check_not_repaired
 from chromadb._storage.local.backups import Progress, write_backup
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.copies import remove_ahead
-from chromadb._storage.local.database import SqliteDatabase
+from chromadb._storage.local.database import SqliteDatabase, UnmadeError
 from chromadb._storage.local.description import keep_description
 from chromadb._storage.local.durable import make_folder, sync
 from chromadb._storage.local.failures import explained
@@ -107,6 +108,13 @@ class LocalBackend(Catalog):
                 with explained(str(self.path)):
                     self._make_folder(self.path)
         super().__init__(self._open_database(None if self.path is None else self.path / CATALOG, "catalog"))
+        if self.path is not None:
+            try:
+                # Begun since it was looked at: from here on the catalog is seen to be open.
+                check_not_repaired(self.path)
+            except BaseException:
+                self.close_catalog()
+                raise
         if not self._read_only:
             self._sweep()
 
@@ -143,7 +151,13 @@ class LocalBackend(Catalog):
             if self.path is None:
                 return self._fork_in_memory(store, info)
             folder = self.path / COLLECTIONS / str(info.id)
-            return forks.fork(store, info, folder, lambda fork: self.create_collection(fork, get_or_create=False))
+            return forks.fork(
+                store,
+                info,
+                folder,
+                lambda fork: self.create_collection(fork, get_or_create=False),
+                lambda: info.id in self.collection_ids(),
+            )
 
     def _fork_in_memory(self, source: LocalCollection, info: CollectionInfo) -> CollectionInfo:
         lease, _ = self._open.take(info.id, lambda: self._open_collection(info))
@@ -173,6 +187,13 @@ class LocalBackend(Catalog):
             return
         try:
             lease, new = self._open.take(info.id, lambda: self._open_collection(info))
+        except UnmadeError:
+            if info.dimension is not None:
+                raise
+            # Nothing was ever written.
+            with closing(self._open_in_memory(info)) as empty:
+                yield empty
+            return
         except StorageError as error:
             # Deleted a moment ago, and its files with it.
             self.get_collection_by_id(info.tenant, info.database, info.id)

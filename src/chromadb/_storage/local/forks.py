@@ -7,6 +7,7 @@ its process has ended.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -16,16 +17,23 @@ from pathlib import Path
 
 from chromadb._model.entities import CollectionInfo
 from chromadb._storage.local.collection import LocalCollection
+from chromadb._storage.local.description import keep_description
+from chromadb._storage.local.durable import sync
 from chromadb._storage.local.failures import explained
 from chromadb._storage.local.layout import RECORDS
 from chromadb._storage.local.turns import is_abandoned, turn
+from chromadb.errors import StorageError
 
 NEW = ".new"
 """Ends the name of a folder that is made ready for a collection, whose row the catalog may have already."""
 
 
 def fork(
-    source: LocalCollection, info: CollectionInfo, folder: Path, create: Callable[[CollectionInfo], CollectionInfo]
+    source: LocalCollection,
+    info: CollectionInfo,
+    folder: Path,
+    create: Callable[[CollectionInfo], CollectionInfo],
+    exists: Callable[[], bool],
 ) -> CollectionInfo:
     """Make a copy of a collection.
 
@@ -34,6 +42,7 @@ def fork(
         info: what the catalog is to say of the copy, but for the dimension.
         folder: for the copy, with its final name.
         create: writes the row of the catalog.
+        exists: returns whether the catalog has it.
 
     Raises:
         ChromaError: it could not be made; nothing is left behind.
@@ -44,9 +53,20 @@ def fork(
     with turn(ready):
         try:
             state = source.copy_to(ready)
+            keep_description(ready, info)
+            with explained(str(ready)):
+                # Its name, before the catalog says that it is there.
+                sync(ready)
+                sync(ready.parent)
             info = create(replace(info, dimension=state.dimension))
         except BaseException:
-            shutil.rmtree(ready, ignore_errors=True)
+            # The row may be there even so: interrupted just after, or where the disk did not confirm it. While nobody
+            # can tell, the folder waits for whoever opens the directory next.
+            with suppress(StorageError):
+                if exists():
+                    finish(folder)
+                else:
+                    shutil.rmtree(ready, ignore_errors=True)
             raise
         finish(folder)
     return info
@@ -55,7 +75,13 @@ def fork(
 def finish(folder: Path) -> None:
     """Give the folder of a fork its name; nothing happens if there is none, or somebody else was quicker."""
     with explained(str(folder)), suppress(FileNotFoundError):
-        os.rename(_ready(folder), folder)
+        try:
+            os.rename(_ready(folder), folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            # It has both names: the loss of the former one was lost with the power.
+            shutil.rmtree(_ready(folder), ignore_errors=True)
 
 
 def sweep(folder: Path, *, known: bool) -> None:

@@ -51,8 +51,10 @@ def keep_former(path: str, version: int) -> None:
 
 def remove_former(path: str, older_than: float = 0.0) -> None:
     """Remove the copies of a database that are older than so many seconds."""
-    file = Path(path)
-    for copy in file.parent.glob(f"{file.name}{FORMER}*"):
-        with suppress(OSError):
-            if time.time() - copy.stat().st_mtime >= older_than:
-                copy.unlink()
+    folder, name = os.path.split(path)
+    for copy in os.listdir(folder or "."):
+        if copy.startswith(name + FORMER):
+            with suppress(OSError):
+                place = os.path.join(folder, copy)
+                if time.time() - os.stat(place).st_mtime >= older_than:
+                    os.unlink(place)

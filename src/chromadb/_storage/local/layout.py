@@ -15,6 +15,9 @@ CATALOG, COLLECTIONS = "catalog.sqlite3", "collections"
 RECORDS = "records.sqlite3"
 """Below the folder of a collection."""
 
+REPAIRING = ".repairing"
+"""Ends the name of a database that a repair makes in place of another."""
+
 SEGMENTS, TEXT, COLUMNS = "index", "text", "columns"
 """Folders beside it for what is derived from the records; each can be deleted at any time."""
 

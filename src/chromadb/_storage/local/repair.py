@@ -21,15 +21,25 @@ from chromadb._storage.local.alone import alone_with
 from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.check import check_sqlite, check_store
 from chromadb._storage.local.database import SqliteDatabase
+from chromadb._storage.local.description import read_description
 from chromadb._storage.local.durable import sync
 from chromadb._storage.local.failures import explained
-from chromadb._storage.local.layout import CATALOG, COLLECTIONS, COLUMNS, RECORDS, SEGMENTS, TEXT, is_uuid
+from chromadb._storage.local.layout import (
+    CATALOG,
+    COLLECTIONS,
+    COLUMNS,
+    RECORDS,
+    REPAIRING,
+    SEGMENTS,
+    TEXT,
+    is_uuid,
+)
 from chromadb._storage.local.rebuilding import rebuild_catalog, rebuild_records
 from chromadb._storage.local.records import read_state
 from chromadb.errors import StorageError, StorageFormatError
 
-UNFINISHED, DAMAGED = ".repairing", ".damaged-"
-"""End the names of a file that is being made, and of one that was kept aside; the latter with the date after it."""
+DAMAGED = ".damaged-"
+"""Ends the name of a file that was kept aside, with the date after it."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -51,9 +61,11 @@ def repair_directory(path: Path, progress: Progress | None = None) -> list[Repai
     """
     date = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     with alone_with(path):
+        _finish(path / CATALOG, date)
+        _finish_forks(path)
         folders = _folders(path)
-        for file in (path / CATALOG, *(folder / RECORDS for folder in folders)):
-            _finish(file, date)
+        for folder in folders:
+            _finish(folder / RECORDS, date)
         if progress is not None:
             progress("catalog", 0, len(folders) + 1)
         done = _repair_catalog(path, folders, date)
@@ -82,12 +94,12 @@ def name_of(info: CollectionInfo) -> str:
 
 def _folders(path: Path) -> list[Path]:
     """Return the folders that hold records of a collection."""
-    files = [*path.glob(f"{COLLECTIONS}/*/{RECORDS}"), *path.glob(f"{COLLECTIONS}/*/{RECORDS}{UNFINISHED}")]
+    files = [*path.glob(f"{COLLECTIONS}/*/{RECORDS}"), *path.glob(f"{COLLECTIONS}/*/{RECORDS}{REPAIRING}")]
     return sorted({file.parent for file in files if is_uuid(file.parent.name)})
 
 
 def _repair_catalog(path: Path, folders: list[Path], date: str) -> list[Repaired]:
-    file, new = path / CATALOG, path / (CATALOG + UNFINISHED)
+    file, new = path / CATALOG, path / (CATALOG + REPAIRING)
     findings = list(_audit(file, "catalog"))
     if not findings:
         known = {str(id) for id in _list(file)} | _deleted(file)
@@ -107,7 +119,7 @@ def _repair_catalog(path: Path, folders: list[Path], date: str) -> list[Repaired
 def _repair_collection(folder: Path, info: CollectionInfo | None, date: str) -> list[Repaired]:
     if info is None:
         return []
-    file, new = folder / RECORDS, folder / (RECORDS + UNFINISHED)
+    file, new = folder / RECORDS, folder / (RECORDS + REPAIRING)
     where, name = f"{COLLECTIONS}/{folder.name}/{RECORDS}", name_of(info)
     try:
         findings = list(_audit(file, "records"))
@@ -196,10 +208,26 @@ def _switch(file: Path, new: Path, date: str) -> list[str]:
 
 def _finish(file: Path, date: str) -> None:
     """Finish what a repair that ended before its time has left."""
-    new = Path(f"{file}{UNFINISHED}")
+    new = Path(f"{file}{REPAIRING}")
     if new.exists() and not file.exists():
         _switch(file, new, date)
     _remove(new)
+
+
+def _finish_forks(path: Path) -> None:
+    """Give forks their names, as far as the catalog knows them; where it cannot tell, those that are whole."""
+    known: set[UUID] | None = None
+    if (path / CATALOG).exists():
+        try:
+            known = set(_list(path / CATALOG))
+        except StorageFormatError:
+            raise
+        except StorageError:
+            pass
+    for ready in path.glob(f"{COLLECTIONS}/*{forks.NEW}"):
+        folder = ready.with_name(ready.name.removesuffix(forks.NEW))
+        if is_uuid(folder.name) and (UUID(folder.name) in known if known is not None else read_description(ready)):
+            forks.finish(folder)
 
 
 def _remove(new: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import apsw
 
 from chromadb._model.entities import Backup
+from chromadb._storage.local.alone import check_not_repaired
 from chromadb._storage.local.backups import (
     Manifest,
     Progress,
@@ -26,6 +27,7 @@ from chromadb._storage.local.copies import copy_derived, copy_file, renew_lineag
 from chromadb._storage.local.directory import LocalBackend
 from chromadb._storage.local.durable import sync
 from chromadb._storage.local.failures import explained
+from chromadb._storage.local.former import remove_former
 from chromadb._storage.local.layout import CATALOG, COLLECTIONS, RECORDS
 from chromadb.errors import InvalidArgumentError, StorageCorruptError, StorageLockedError, UniqueConstraintError
 
@@ -113,6 +115,7 @@ def check_unused(path: Path) -> None:
     Raises:
         StorageLockedError: it says which, where the system tells.
     """
+    check_not_repaired(path)
     holders = _holders(path)
     if not holders and not _is_locked(path):
         return
@@ -181,6 +184,9 @@ def _audit(directory: Path, manifest: Manifest) -> None:
         known = {str(id) for id in backend.collection_ids()}
     finally:
         backend.close()
+    for file in (directory / CATALOG, *directory.glob(f"{COLLECTIONS}/*/{RECORDS}")):
+        # The backup is what it was before it was brought up to date.
+        remove_former(str(file))
     missing = [each.name for each in manifest.collections if each.id not in known]
     findings += [f"the catalog does not know the collection {name!r}" for name in missing]
     if findings:
@@ -201,6 +207,8 @@ def _put_in_place(unfinished: Path, place: Path) -> None:
     aside = None
     if place.exists():
         if os.listdir(place):
+            # Opened since the beginning: what was written there meanwhile would be put aside unseen.
+            check_unused(place)
             now = datetime.now(timezone.utc)
             aside = place.with_name(f"{place.name}.before-{now:%Y-%m-%dT%H-%M-%SZ}")
             os.rename(place, aside)

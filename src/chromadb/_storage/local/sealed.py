@@ -191,7 +191,7 @@ def verify(folder: Path, manifest: Manifest, *files: str) -> None:
 def sweep(folder: Path) -> None:
     """Remove what processes that ended have left unfinished."""
     for each in os.scandir(folder) if folder.is_dir() else []:
-        if each.name.startswith(".") and _is_abandoned(each):
+        if each.name.startswith(".") and is_abandoned(each):
             shutil.rmtree(each.path, ignore_errors=True)
 
 
@@ -204,7 +204,8 @@ def entry(path: Path) -> FileEntry:
         return FileEntry(file.tell(), digest.hexdigest())
 
 
-def _is_abandoned(entry: os.DirEntry[str]) -> bool:
+def is_abandoned(entry: os.DirEntry[str]) -> bool:
+    """Return whether what is named .<process>-... is unfinished and will stay so."""
     process = entry.name[1:].partition("-")[0]
     if os.name == "posix" and process.isdigit():
         try:

@@ -23,6 +23,7 @@ from chromadb._storage.local.alone import users_of
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.follow import stale_labels
 from chromadb._storage.local.former import remove_former
+from chromadb._storage.local.layout import REPAIRING
 from chromadb._storage.local.records import State
 from chromadb.errors import StorageLockedError
 
@@ -54,6 +55,10 @@ def vacuum_database(
                 raise in_use(path)
             time.sleep(0.02)
     remove_former(path)
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        # Of a repair that ended before its time: none is at work where the file can be opened.
+        with suppress(OSError):
+            os.unlink(f"{path}{REPAIRING}{suffix}")
 
 
 def _vacuum(sql: apsw.Connection, prepare: Callable[[apsw.Connection], None] | None) -> bool:
