@@ -117,6 +117,7 @@ def test_a_secret_that_hides_itself() -> None:
         ({"chroma_client_auth_provider": "nonsense"}, "dotted path of a ClientAuthProvider"),
         ({"chroma_server_headers": {"a b": "s3cret"}}, "names of HTTP headers"),
         ({"chroma_server_headers": {"a": "s3cret\r\nb: c"}}, "one line of text"),
+        ({"chroma_server_headers": {"a": "s3crét"}}, "to be ASCII"),
     ],
 )
 def test_what_cannot_prove_anything_is_refused(stub: Any, settings: dict[str, Any], message: str) -> None:

@@ -10,7 +10,8 @@ from chromadb._settings.fields import accepted, fields_of, used
 
 Port: TypeAlias = Annotated[int, Meta(ge=0, le=65535)]
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
-Rate: TypeAlias = Annotated[float, Meta(gt=0, le=1e6)]
+# One in eleven days is not less than a mistake; the reciprocal of much less would be infinite.
+Rate: TypeAlias = Annotated[float, Meta(ge=1e-6, le=1e6)]
 Size: TypeAlias = Annotated[int, Meta(ge=0)]
 # The upper bound, a day, catches milliseconds and infinity.
 Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=86400)]
