@@ -250,8 +250,8 @@ class SettingsTable:
     chroma_log_format: Literal["text", "json"] = used(
         "text",
         "observability",
-        "How a server writes its log, the lines on requests aside, which are always JSON: `json` has the ids of "
-        "request and trace.",
+        "How `chroma run` writes its log, the lines on requests aside, which are always JSON: `json` has the ids of "
+        "request and trace. Under another program the log looks as that one says.",
     )
     anonymized_telemetry: bool = used(
         True,
