@@ -283,3 +283,9 @@ def test_a_network_of_ipv6_is_one_address() -> None:
 def test_a_rate_that_cannot_be_kept_is_refused(rate: Any) -> None:
     with pytest.raises(InvalidArgumentError, match="chroma_rate_limit_requests_per_second to be a number"):
         Settings(chroma_rate_limit_requests_per_second=rate)
+
+
+@pytest.mark.parametrize("burst", [0, -1, 10**9 + 1, 10**400, 1.5, True])
+def test_a_burst_that_cannot_be_counted_is_refused(burst: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="chroma_rate_limit_burst to be an integer"):
+        Settings(chroma_rate_limit_burst=burst)

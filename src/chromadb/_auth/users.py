@@ -88,7 +88,8 @@ def _read(lines: list[str], where: str) -> Mapping[str, Any]:
     for key in content:
         if key not in (*_KEYS, *_REMARKS):
             # What is not nearly one of them may be a token that looks like YAML.
-            shown = describe(key) if difflib.get_close_matches(str(key), _KEYS, cutoff=0.5) else "another one, which is not shown"
+            near = difflib.get_close_matches(str(key), _KEYS, cutoff=0.5)
+            shown = describe(key) if near else "another one, which is not shown"
             raise InvalidArgumentError(f"Expected the keys in {where} to be {' and '.join(_KEYS)}, got {shown}.")
     return content
 

@@ -24,6 +24,9 @@ FRESH = 1.0
 KNOWN = 10.0
 """Seconds for which a count, with what this process has written since, is good enough to allow by."""
 
+_FIELDS = {"collections": "collections", "records": "records", "bytes": "nbytes"}
+"""What quotas are about, by the words in the names of their settings, and the field of ``TenantUsage`` that counts it."""
+
 _WRITES = (Action.ADD, Action.UPSERT, Action.UPDATE)
 
 _context: ContextVar[dict[str, Any] | None] = ContextVar("chromadb_quota_context", default=None)
@@ -54,7 +57,7 @@ class SimpleQuotaEnforcer(QuotaEnforcer):
     def __init__(self, system: HasUsage) -> None:
         super().__init__(system)
         self._usage_of = system.tenant_usage
-        quotas = {what: self._settings[f"chroma_quota_{what}_per_tenant"] for what in ("collections", "records", "bytes")}
+        quotas = {what: self._settings[f"chroma_quota_{what}_per_tenant"] for what in _FIELDS}
         self._most: dict[str, int] = {what: most for what, most in quotas.items() if most is not None}
         self._lock = threading.Lock()
         self._counted: dict[str, _Counted] = {}
@@ -161,7 +164,7 @@ class SimpleQuotaEnforcer(QuotaEnforcer):
 
 def _of(usage: TenantUsage, what: str) -> int:
     """Return what a quota is about, by the word for it in the name of its setting."""
-    return int(getattr(usage, "nbytes" if what == "bytes" else what))
+    return int(getattr(usage, _FIELDS[what]))
 
 
 def _size(column: Any) -> int:
