@@ -25,7 +25,7 @@ KNOWN = 10.0
 """Seconds for which a count, with what this process has written since, is good enough to allow by."""
 
 _FIELDS = {"collections": "collections", "records": "records", "bytes": "nbytes"}
-"""What quotas are about, by the words in the names of their settings, and the field of ``TenantUsage`` that counts it."""
+"""What quotas are about, by the words in the names of their settings, and the field of ``TenantUsage`` for it."""
 
 _WRITES = (Action.ADD, Action.UPSERT, Action.UPDATE)
 
@@ -48,7 +48,8 @@ class _Counted(NamedTuple):
 class SimpleQuotaEnforcer(QuotaEnforcer):
     """Allows every tenant as much as ``chroma_quota_..._per_tenant`` say, or any amount where they are not set.
 
-    Processes that write at the same time may go beyond a quota by what they write.
+    Processes that write at the same time may go beyond a quota by what they write; calls of one process by what is being
+    written while it is counted anew.
 
     Args:
         system: what has the ``settings``, and ``tenant_usage(tenant)``.
