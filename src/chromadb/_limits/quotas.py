@@ -48,8 +48,8 @@ class _Counted(NamedTuple):
 class SimpleQuotaEnforcer(QuotaEnforcer):
     """Allows every tenant as much as ``chroma_quota_..._per_tenant`` say, or any amount where they are not set.
 
-    Processes that write at the same time may go beyond a quota by what they write; calls of one process by what is being
-    written while it is counted anew.
+    Processes that write at the same time may go beyond a quota by what they write; calls of one process by what is
+    under way while it is counted anew.
 
     Args:
         system: what has the ``settings``, and ``tenant_usage(tenant)``.
