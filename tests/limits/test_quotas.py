@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,45 @@ def test_a_tenant_takes_as_many_bytes_as_it_may(tmp_path: Path) -> None:
         assert collection.count() == 1
 
 
+def test_a_fork_counts_with_all_that_is_in_it(tmp_path: Path) -> None:
+    with opened(tmp_path, chroma_quota_records_per_tenant=5, chroma_quota_collections_per_tenant=3) as client:
+        collection = client.create_collection("one")
+        add(collection, "a", "b")
+        collection.fork("two")
+        with pytest.raises(QuotaError, match="has 4 records, this would add 2"):
+            collection.fork("three")
+        client.create_collection("three")
+        client.delete_collection("two")
+        collection.fork("four")
+        client.delete_collection("four")
+        client.create_collection("five")
+        with pytest.raises(QuotaError, match="has 3 collections, this would add 1"):
+            collection.fork("six")
+        assert client.count_collections() == 3
+
+
+def test_a_fork_takes_bytes(tmp_path: Path) -> None:
+    with opened(tmp_path, chroma_quota_bytes_per_tenant=3_000_000) as client:
+        collection = client.create_collection("one")
+        collection.add(ids=["a"], embeddings=[[1.0]], documents=["x" * 1_000_000])
+        collection.fork("two")
+        with pytest.raises(QuotaError, match="bytes"):
+            collection.fork("three")
+        assert client.count_collections() == 2
+
+
+def test_metadata_of_collections_takes_bytes(tmp_path: Path) -> None:
+    with opened(tmp_path, chroma_quota_bytes_per_tenant=1_500_000) as client:
+        collection = client.create_collection("one")
+        collection.modify(metadata={"about": "x" * 1_000_000})
+        for call in (
+            lambda: client.create_collection("two", metadata={"about": "x" * 1_000_000}),
+            lambda: collection.modify(metadata={"about": "x" * 2_000_000}),
+        ):
+            with pytest.raises(QuotaError, match="bytes"):
+                call()
+
+
 def test_bytes_of_a_database_in_memory_cannot_be_limited() -> None:
     with pytest.raises(InvalidArgumentError, match="it is about files"):
         chromadb.EphemeralClient(Settings(chroma_quota_bytes_per_tenant=1))
@@ -124,7 +164,25 @@ def test_threads_that_write_together_go_little_beyond_a_quota(tmp_path: Path) ->
             thread.start()
         for thread in threads:
             thread.join()
+        # What was under way while records were counted anew.
         assert 50 <= collection.count() <= 58
+
+
+def test_threads_that_begin_together_go_little_beyond_a_quota(tmp_path: Path) -> None:
+    with opened(tmp_path, chroma_quota_collections_per_tenant=2) as client:
+        together = threading.Barrier(16)
+
+        def make(thread: int) -> None:
+            together.wait()
+            with suppress(QuotaError):
+                client.create_collection(f"one-{thread}")
+
+        threads = [threading.Thread(target=make, args=(number,)) for number in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert 2 <= client.count_collections() <= 4
 
 
 class Counting(QuotaEnforcer):

@@ -7,6 +7,7 @@ import multiprocessing
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -255,3 +256,36 @@ def test_the_simple_enforcer_allows_everything_unless_a_rate_is_set() -> None:
         return 1
 
     assert SimpleAsyncRateLimitEnforcer(System()).rate_limit(func) is func
+
+
+def test_a_network_of_ipv6_is_one_address() -> None:
+    class System:
+        settings = Settings(chroma_rate_limit_requests_per_second=0.01, chroma_rate_limit_burst=2)
+
+    async def func(*, request: Any) -> str:
+        return str(request.client.host)
+
+    limited = SimpleAsyncRateLimitEnforcer(System()).rate_limit(func)
+
+    def ask(host: str) -> bool:
+        request = SimpleNamespace(state=SimpleNamespace(user_identity=None), client=SimpleNamespace(host=host))
+        try:
+            return asyncio.run(limited(request=request)) == host
+        except RateLimitError:
+            return False
+
+    assert [ask(f"2001:db8:0:1::{number:x}") for number in range(1, 5)] == [True, True, False, False]
+    assert ask("2001:db8:0:2::1")
+    assert [ask("192.0.2.1"), ask("::ffff:192.0.2.1"), ask("192.0.2.1")] == [True, True, False]
+
+
+@pytest.mark.parametrize("rate", [0, -1, 5e-324, 1e-7, 1e7, float("nan"), float("inf"), True, "many"])
+def test_a_rate_that_cannot_be_kept_is_refused(rate: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="chroma_rate_limit_requests_per_second to be a number"):
+        Settings(chroma_rate_limit_requests_per_second=rate)
+
+
+@pytest.mark.parametrize("burst", [0, -1, 10**9 + 1, 10**400, 1.5, True])
+def test_a_burst_that_cannot_be_counted_is_refused(burst: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="chroma_rate_limit_burst to be an integer"):
+        Settings(chroma_rate_limit_burst=burst)

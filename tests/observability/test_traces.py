@@ -137,7 +137,9 @@ def test_the_variables_of_the_documentation_configure_it(
     [
         ({"chroma_otel_collection_endpoint": "ftp://a"}, "to be a host, or a URL"),
         ({"chroma_otel_collection_endpoint": "http://a:99999"}, "to be a host, or a URL"),
-        ({"chroma_otel_collection_endpoint": "http://u:p@a"}, "to be a host, or a URL"),
+        ({"chroma_otel_collection_endpoint": "http://u:s3cret@a"}, "got 'http://...@a'"),
+        ({"chroma_otel_collection_endpoint": "https://a:1/b?key=s3cret"}, "got 'https://a:1/b...'"),
+        ({"chroma_otel_collection_endpoint": "s3cret@a#s3cret"}, "got '...@a...'"),
         (
             {"chroma_otel_collection_endpoint": "http://a/x", "chroma_otel_protocol": "grpc"},
             "to have no path for gRPC",
@@ -150,8 +152,16 @@ def test_the_variables_of_the_documentation_configure_it(
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(InvalidArgumentError, match=message):
+    with pytest.raises(InvalidArgumentError, match=message) as caught:
         chromadb.EphemeralClient(Settings(**settings))
+    assert "s3cret" not in str(caught.value)
+
+
+def test_keys_in_headers_are_not_shown() -> None:
+    from chromadb._observability.options import read_options
+
+    settings = Settings(chroma_otel_collection_endpoint="a", chroma_otel_collection_headers={"x-team": "s3cret"})
+    assert "s3cret" not in repr((settings, read_options(settings)))
 
 
 def test_a_granularity_that_does_not_exist_is_refused() -> None:

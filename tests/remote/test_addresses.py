@@ -58,7 +58,7 @@ def test_a_server_is_named_by_host_or_url(host: str, port: Any, ssl: bool, expec
         ("ftp://example.com", 1, False, "begin with http:// or https://"),
         ("http://example.com", 1, True, "https:// in host, as ssl is set"),
         ("http://user:secret@example.com", 1, False, "without credentials"),
-        ("http://example.com?x=1", 1, False, r"without \? and #"),
+        ("http://example.com?key=secret", 1, False, r"without \? and #, got something behind 'http://example.com'"),
         ("http://example.com:0", 1, False, "the port in host"),
         ("http://example.com:99999", 1, False, "the port in host"),
         ("example.com:http", 1, False, "the port in host"),

@@ -130,6 +130,13 @@ def test_whom_to_trust_is_a_file_or_a_choice(
         connect(host=stub.url, settings=Settings(chroma_server_ssl_verify=verify))
 
 
+def test_a_certificate_that_is_not_checked_is_a_line_in_the_log(
+    connect: Connect, serve: Callable[..., Any], tls: ssl.SSLContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    connect(port=serve(tls=tls).port, ssl=True, settings=Settings(chroma_server_ssl_verify=False))
+    assert "is not checked (chroma_server_ssl_verify is False)" in caplog.text
+
+
 def test_trust_from_the_environment(
     connect: Connect,
     serve: Callable[..., Any],

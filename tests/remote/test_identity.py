@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import chromadb
+from chromadb._client.http.options import http_options
 from chromadb.api.async_client import AsyncClient
 from chromadb.auth import ClientAuthProvider
 from chromadb.auth.basic_authn import BasicAuthClientProvider
@@ -117,6 +118,7 @@ def test_a_secret_that_hides_itself() -> None:
         ({"chroma_client_auth_provider": "nonsense"}, "dotted path of a ClientAuthProvider"),
         ({"chroma_server_headers": {"a b": "s3cret"}}, "names of HTTP headers"),
         ({"chroma_server_headers": {"a": "s3cret\r\nb: c"}}, "one line of text"),
+        ({"chroma_server_headers": {"a": "s3crét"}}, "to be ASCII"),
     ],
 )
 def test_what_cannot_prove_anything_is_refused(stub: Any, settings: dict[str, Any], message: str) -> None:
@@ -142,6 +144,7 @@ def test_secrets_are_not_shown(stub: Any) -> None:
     settings = Settings(chroma_client_auth_provider=TOKEN, chroma_client_auth_credentials="s3cret")
     with chromadb.HttpClient(port=stub.port, headers={"x-key": "s3cret"}, settings=settings) as client:
         assert "s3cret" not in repr(client) + repr(client.get_settings()) + repr(client._server)
+        assert "s3cret" not in repr(http_options(client.get_settings()))
 
 
 def test_public_classes() -> None:

@@ -274,6 +274,20 @@ def test_the_page_about_the_api_needs_nothing_from_elsewhere(api: Any) -> None:
     assert b"openapi.json" in page.content
     assert b"http://" not in page.content
     assert b"https://" not in page.content
+    # Its icon is a part of it.
+    assert b'href="data:,"' in page.content
+    assert "img-src data:" in page.headers["content-security-policy"]
+
+
+def test_the_page_about_the_api_can_send_credentials_in_every_way_of_the_document(api: Any) -> None:
+    page = api.send("GET", "/docs").content.decode()
+    schemes = api.send("GET", "/openapi.json").json["components"]["securitySchemes"]
+    for scheme in schemes.values():
+        kind = scheme.get("scheme", scheme["type"])
+        assert f'"{kind}") ways.set(key' in page
+    assert 'id="credentials" type="password"' in page
+    # Neither cookies nor a password that the browser knows go along by themselves.
+    assert 'credentials: "omit"' in page
 
 
 def test_other_origins_are_answered_where_the_settings_allow_them(make_api: Callable[..., Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -15,6 +16,8 @@ from chromadb._auth.scope import ANY
 from chromadb._model.names import describe, shorten
 from chromadb.errors import InvalidArgumentError
 
+logger = logging.getLogger("chromadb.server")
+
 ANONYMOUS = "anonymous"
 """The name of somebody whose token is all that is known."""
 
@@ -24,6 +27,9 @@ TOKEN = re.compile(r"[\x21-\x7e]+")
 _KEYS = ("users", "roles_mapping")
 # The published example lists there, for the reader, what the actions are.
 _REMARKS = ("resource_type_action",)
+_FORMER_ACTIONS = {"collection:peek": "collection:get", "db:reset": "system:reset"}
+"""Actions that roles were written with, which no request has needed since; and what is needed instead."""
+
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -81,9 +87,10 @@ def _read(lines: list[str], where: str) -> Mapping[str, Any]:
         raise InvalidArgumentError(f"Expected {where} to hold users in YAML, got a {type(content).__name__}.")
     for key in content:
         if key not in (*_KEYS, *_REMARKS):
-            raise InvalidArgumentError(
-                f"Expected the keys in {where} to be {' and '.join(_KEYS)}, got {describe(key)}."
-            )
+            # What is not nearly one of them may be a token that looks like YAML.
+            near = difflib.get_close_matches(str(key), _KEYS, cutoff=0.5)
+            shown = describe(key) if near else "another one, which is not shown"
+            raise InvalidArgumentError(f"Expected the keys in {where} to be {' and '.join(_KEYS)}, got {shown}.")
     return content
 
 
@@ -117,7 +124,10 @@ def _roles(mapping: Any, where: str) -> dict[str, frozenset[str]]:
     known = [action.value for action in AuthzAction]
     for name, role in roles.items():
         for action in role.actions:
-            if action not in known:
+            if action in _FORMER_ACTIONS:
+                needed = _FORMER_ACTIONS[action]
+                logger.warning("the action %s, of the role %r, allows nothing: what does is %s", action, name, needed)
+            elif action not in known:
                 close = difflib.get_close_matches(action, known, n=1)
                 hint = f" Did you mean {close[0]}?" if close else f" There are: {', '.join(known)}."
                 raise InvalidArgumentError(

@@ -48,12 +48,12 @@ class LimitSystem(System):
 
     Args:
         settings: of the client or the server.
-        tenant_usage: counts what a tenant stores.
+        tenant_usage: counts what a tenant stores, of one collection alone if its id is given.
         shared: a folder that the processes of a server share; None for one that is alone.
     """
 
     def __init__(
-        self, settings: Settings, tenant_usage: Callable[[str], TenantUsage] | None = None, shared: str | None = None
+        self, settings: Settings, tenant_usage: Callable[..., TenantUsage] | None = None, shared: str | None = None
     ) -> None:
         super().__init__(settings)
         self.shared = shared
@@ -89,13 +89,13 @@ def check_limits(settings: Settings) -> None:
             raise _in_vain(name, _QUOTA, quota)
 
 
-def limited(runner: Runner, settings: Settings, tenant_usage: Callable[[str], TenantUsage]) -> Runner:
+def limited(runner: Runner, settings: Settings, tenant_usage: Callable[..., TenantUsage]) -> Runner:
     """Return a runner that keeps to the limits that settings ask for; the runner itself if there are none.
 
     Args:
         runner: executes operations.
         settings: of the client or the server.
-        tenant_usage: counts what a tenant stores.
+        tenant_usage: counts what a tenant stores, of one collection alone if its id is given.
 
     Raises:
         InvalidArgumentError: the limits cannot be kept.

@@ -6,6 +6,7 @@ import threading
 import time
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
+from uuid import UUID
 
 import numpy as np
 
@@ -23,6 +24,9 @@ FRESH = 1.0
 KNOWN = 10.0
 """Seconds for which a count, with what this process has written since, is good enough to allow by."""
 
+_FIELDS = {"collections": "collections", "records": "records", "bytes": "nbytes"}
+"""What quotas are about, by the words in the names of their settings, and the field of ``TenantUsage`` for it."""
+
 _WRITES = (Action.ADD, Action.UPSERT, Action.UPDATE)
 
 _context: ContextVar[dict[str, Any] | None] = ContextVar("chromadb_quota_context", default=None)
@@ -31,8 +35,8 @@ _context: ContextVar[dict[str, Any] | None] = ContextVar("chromadb_quota_context
 class HasUsage(HasSettings, Protocol):
     """What the enforcer is made with."""
 
-    def tenant_usage(self, tenant: str) -> TenantUsage:
-        """Count what a tenant stores."""
+    def tenant_usage(self, tenant: str, collection: UUID | None = None) -> TenantUsage:
+        """Count what a tenant stores, of one collection alone if one is given."""
         ...
 
 
@@ -44,7 +48,8 @@ class _Counted(NamedTuple):
 class SimpleQuotaEnforcer(QuotaEnforcer):
     """Allows every tenant as much as ``chroma_quota_..._per_tenant`` say, or any amount where they are not set.
 
-    Processes that write at the same time, and calls of the same moment, may go beyond a quota by what they write.
+    Processes that write at the same time may go beyond a quota by what they write; calls of one process by what is
+    under way while it is counted anew.
 
     Args:
         system: what has the ``settings``, and ``tenant_usage(tenant)``.
@@ -53,11 +58,12 @@ class SimpleQuotaEnforcer(QuotaEnforcer):
     def __init__(self, system: HasUsage) -> None:
         super().__init__(system)
         self._usage_of = system.tenant_usage
-        self._collections = self._settings.chroma_quota_collections_per_tenant
-        self._records = self._settings.chroma_quota_records_per_tenant
-        self._nbytes = self._settings.chroma_quota_bytes_per_tenant
+        quotas = {what: self._settings[f"chroma_quota_{what}_per_tenant"] for what in _FIELDS}
+        self._most: dict[str, int] = {what: most for what, most in quotas.items() if most is not None}
         self._lock = threading.Lock()
         self._counted: dict[str, _Counted] = {}
+        self._turns = threading.Lock()
+        """Taken to check and note, which are one step: calls of the same moment count what the others will write."""
 
     def set_context(self, context: dict[str, Any]) -> None:
         """Take note of the operation that the next call of `enforce` is about."""
@@ -88,33 +94,42 @@ class SimpleQuotaEnforcer(QuotaEnforcer):
         query_embeddings: Any = None,
     ) -> None:
         """Raise a QuotaError if a tenant would store more than it may."""
-        if action is Action.CREATE_COLLECTION and self._collections is not None:
-            self._check(tenant, "collections", self._collections, TenantUsage(collections=1))
-        if action not in _WRITES:
-            return
-        if self._nbytes is not None:
-            size = _size(embeddings) + sum(map(_size, (metadatas, documents, uris, ids)))
-            self._check(tenant, "bytes", self._nbytes, TenantUsage(nbytes=size))
-        if self._records is not None and action is not Action.UPDATE and ids:
-            more = TenantUsage(records=len(ids))
-            if self._exceeds(tenant, self._records, more, KNOWN):
+        nbytes = 0
+        if "bytes" in self._most:
+            columns = (embeddings, metadatas, documents, uris, ids, [metadata], [new_metadata])
+            nbytes = sum(map(_size, columns))
+        if action is Action.CREATE_COLLECTION:
+            copied = self._copied(tenant)
+            self._take(tenant, TenantUsage(1, copied.records, nbytes + copied.nbytes))
+        elif action is Action.UPDATE_COLLECTION:
+            self._take(tenant, TenantUsage(nbytes=nbytes))
+        elif action in _WRITES:
+            records = 0 if action is Action.UPDATE else len(ids or ())
+            if self._exceeds(tenant, "records", TenantUsage(records=records), KNOWN):
                 # Those that exist already are no further ones.
-                more = TenantUsage(records=self._count_new(ids))
-            self._check(tenant, "records", self._records, more)
+                records = self._count_new(ids)
+            self._take(tenant, TenantUsage(records=records, nbytes=nbytes))
 
-    def _check(self, tenant: str, what: str, most: int, more: TenantUsage) -> None:
-        # A count that is old may be too high: something may have been deleted elsewhere.
-        if self._exceeds(tenant, most, more, KNOWN) and self._exceeds(tenant, most, more, FRESH):
-            stored, added = _of(self._usage(tenant, FRESH), more)
-            raise QuotaError(
-                f"Quota exceeded: tenant {shorten(tenant)} has {stored} {what}, this would add {added}, and "
-                f"chroma_quota_{what}_per_tenant allows {most}. Delete something, or raise the quota."
-            )
-        self._note(tenant, more)
+    def _take(self, tenant: str, more: TenantUsage) -> None:
+        """Take note of what is about to be written.
 
-    def _exceeds(self, tenant: str, most: int, more: TenantUsage, age: float) -> bool:
-        stored, added = _of(self._usage(tenant, age), more)
-        return added > 0 and stored + added > most
+        Raises:
+            QuotaError: it is too much; no note was taken.
+        """
+        with self._turns:
+            for what, most in self._most.items():
+                # A count that is old may be too high: something may have been deleted elsewhere.
+                if self._exceeds(tenant, what, more, KNOWN) and self._exceeds(tenant, what, more, FRESH):
+                    stored, added = _of(self._usage(tenant, FRESH), what), _of(more, what)
+                    raise QuotaError(
+                        f"Quota exceeded: tenant {shorten(tenant)} has {stored} {what}, this would add {added}, and "
+                        f"chroma_quota_{what}_per_tenant allows {most}. Delete something, or raise the quota."
+                    )
+            self._note(tenant, more)
+
+    def _exceeds(self, tenant: str, what: str, more: TenantUsage, age: float) -> bool:
+        most, added = self._most.get(what), _of(more, what)
+        return most is not None and added > 0 and _of(self._usage(tenant, age), what) + added > most
 
     def _usage(self, tenant: str, age: float) -> TenantUsage:
         """Return what a tenant stores, counted at most `age` seconds ago."""
@@ -132,6 +147,13 @@ class SimpleQuotaEnforcer(QuotaEnforcer):
             if usage is not None:
                 self._counted[tenant] = _Counted(usage + more, at)
 
+    def _copied(self, tenant: str) -> TenantUsage:
+        """Return what the operation at hand copies; nothing if it is no fork."""
+        operation: Any = (_context.get() or {}).get("operation")
+        if not isinstance(operation, op.ForkCollection):
+            return TenantUsage()
+        return self._usage_of(tenant, operation.address.collection)
+
     def _count_new(self, ids: list[str]) -> int:
         context = _context.get()
         if context is None:
@@ -141,12 +163,9 @@ class SimpleQuotaEnforcer(QuotaEnforcer):
         return len(ids) - len(found["ids"])
 
 
-def _of(usage: TenantUsage, more: TenantUsage) -> tuple[int, int]:
-    """Return the one number that `more` is about, of what there is and of what is to come."""
-    for field in ("collections", "records", "nbytes"):
-        if getattr(more, field):
-            return getattr(usage, field), getattr(more, field)
-    return 0, 0
+def _of(usage: TenantUsage, what: str) -> int:
+    """Return what a quota is about, by the word for it in the name of its setting."""
+    return int(getattr(usage, _FIELDS[what]))
 
 
 def _size(column: Any) -> int:

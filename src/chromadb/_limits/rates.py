@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
+from chromadb._auth.attempts import address_of
 from chromadb._limits.buckets import Buckets
 from chromadb._limits.enforcers import AsyncRateLimitEnforcer, RateLimitEnforcer
 from chromadb._model.names import shorten
@@ -33,7 +34,7 @@ class SimpleRateLimitEnforcer(RateLimitEnforcer):
 class SimpleAsyncRateLimitEnforcer(AsyncRateLimitEnforcer):
     """Allows everybody ``chroma_rate_limit_requests_per_second``, or any number where that is not set.
 
-    Somebody who proved who they are is counted by their name, others by their address.
+    Somebody who proved who they are is counted by their name, others by their address, of IPv6 by their network (/64).
 
     Args:
         system: what has the ``settings`` of the server, and ``shared``, a folder of its processes if there are several.
@@ -75,4 +76,4 @@ class SimpleAsyncRateLimitEnforcer(AsyncRateLimitEnforcer):
 
 def _host(request: Any) -> str:
     client = request.client
-    return client.host if client is not None else "unknown"
+    return address_of(client.host) if client is not None else "unknown"

@@ -16,6 +16,7 @@ from chromadb.errors import InvalidCollectionException, QuotaError
 ACTIONS: dict[type[Operation[Any]], Action] = {
     op.CreateDatabase: Action.CREATE_DATABASE,
     op.CreateCollection: Action.CREATE_COLLECTION,
+    op.ForkCollection: Action.CREATE_COLLECTION,
     op.ListCollections: Action.LIST_COLLECTIONS,
     op.ModifyCollection: Action.UPDATE_COLLECTION,
     op.Add: Action.ADD,
@@ -115,7 +116,7 @@ def _arguments(operation: Any) -> dict[str, Any]:
         records = operation.records
         given = {"ids": records.ids, "embeddings": records.vectors, "documents": records.documents}
         given |= {"metadatas": records.metadatas, "uris": records.uris}
-    elif isinstance(operation, (op.CreateCollection, op.CreateDatabase)):
+    elif isinstance(operation, (op.CreateCollection, op.CreateDatabase, op.ForkCollection)):
         given = {"name": operation.name, "metadata": getattr(operation, "metadata", None)}
     elif isinstance(operation, op.ModifyCollection):
         given = {"new_name": operation.name, "new_metadata": operation.metadata}

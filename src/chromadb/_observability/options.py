@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
@@ -53,7 +53,7 @@ class Options:
 
     service: str
     endpoint: Endpoint | None
-    headers: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
     level: int
     """How detailed spans may be; 0: there are none."""
     metrics: bool
@@ -112,7 +112,7 @@ def _endpoint(settings: Settings) -> Endpoint | None:
     if not host or scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
         raise InvalidArgumentError(
             "Expected chroma_otel_collection_endpoint to be a host, or a URL like http://collector:4317, got "
-            f"{settings.chroma_otel_collection_endpoint!r}. Keys belong into chroma_otel_collection_headers."
+            f"{_without_keys(text)!r}. Keys belong into chroma_otel_collection_headers."
         )
     path = re.sub(r"(/v1/(traces|metrics))?/*$", "", parts.path)
     told = settings.chroma_otel_protocol
@@ -126,6 +126,11 @@ def _endpoint(settings: Settings) -> Endpoint | None:
     default = 443 if secure else _PORTS[protocol]
     name = f"[{host}]" if ":" in host else host
     return Endpoint(protocol, secure, f"{name}:{port or default}", path)
+
+
+def _without_keys(url: str) -> str:
+    """Return what may be shown of a URL: neither user and password nor the query, which may hold keys."""
+    return re.sub(r"[?#].*", "...", re.sub(r"^([^/]*//)?[^/?#]*@", r"\1...@", url), flags=re.DOTALL)
 
 
 def _headers(settings: Settings) -> tuple[tuple[str, str], ...]:

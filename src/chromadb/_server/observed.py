@@ -90,14 +90,14 @@ class ObservedServer:
 
     def _in_pool(self, call: Callable[[], Any], lane: str) -> Callable[[], Any]:
         """Return a call that says how long it waited for a thread."""
-        asked = time_ns()
+        asked, began = time_ns(), perf_counter()
 
         def begun() -> Any:
             if self.recorder is not None:
                 self.recorder.past("server.wait", _tracing.SEGMENT, asked)
             if self.instruments is not None:
-                seconds = (time_ns() - asked) / 1e9
-                self.instruments.record("chroma.pool.wait.duration", seconds, {"chroma.pool.lane": lane})
+                # Not by the clock, which may be set meanwhile.
+                self.instruments.record("chroma.pool.wait.duration", perf_counter() - began, {"chroma.pool.lane": lane})
             return call()
 
         return begun

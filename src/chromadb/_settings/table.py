@@ -10,7 +10,9 @@ from chromadb._settings.fields import accepted, fields_of, used
 
 Port: TypeAlias = Annotated[int, Meta(ge=0, le=65535)]
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
-Rate: TypeAlias = Annotated[float, Meta(gt=0, le=1e6)]
+Burst: TypeAlias = Annotated[int, Meta(ge=1, le=10**9)]
+# One in eleven days is not less than a mistake; the reciprocal of much less would be infinite.
+Rate: TypeAlias = Annotated[float, Meta(ge=1e-6, le=1e6)]
 Size: TypeAlias = Annotated[int, Meta(ge=0)]
 # The upper bound, a day, catches milliseconds and infinity.
 Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=86400)]
@@ -193,7 +195,7 @@ class SettingsTable:
         "Requests a second that a server takes from each user, or from each address where nobody proves who they are; "
         "further ones are answered with 429 and `Retry-After`. None: any number.",
     )
-    chroma_rate_limit_burst: Count | None = used(
+    chroma_rate_limit_burst: Burst | None = used(
         None, "limits", "How many of them may come at once, after a pause; none: those of one second."
     )
     chroma_quota_collections_per_tenant: Size | None = used(
@@ -249,8 +251,8 @@ class SettingsTable:
     chroma_log_format: Literal["text", "json"] = used(
         "text",
         "observability",
-        "How a server writes its log, the lines on requests aside, which are always JSON: `json` has the ids of "
-        "request and trace.",
+        "How `chroma run` writes its log, the lines on requests aside, which are always JSON: `json` has the ids of "
+        "request and trace. Under another program the log looks as that one says.",
     )
     anonymized_telemetry: bool = used(
         True,

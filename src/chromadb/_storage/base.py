@@ -227,8 +227,8 @@ class Backend(Protocol):
         """Return the bytes that everything takes on the disk; 0 in memory."""
         ...
 
-    def tenant_usage(self, tenant: str) -> TenantUsage:
-        """Count what a tenant stores."""
+    def tenant_usage(self, tenant: str, collection: UUID | None = None) -> TenantUsage:
+        """Count what a tenant stores, of one collection alone if one is given."""
         ...
 
     def close(self) -> None:

@@ -146,3 +146,9 @@ def test_files_that_cannot_be_read_are_named(make: Any, tmp_path: Any) -> None:
 def test_nothing_secret_is_shown_by_a_provider(make: Any) -> None:
     provider = make(TokenAuthenticationServerProvider, authn_credentials="s3cret")
     assert "s3cret" not in repr(provider) + repr(vars(provider)) + str(provider._settings)
+
+
+def test_a_token_that_looks_like_yaml_is_not_shown(make: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="users and roles_mapping, got another one") as caught:
+        make(TokenAuthenticationServerProvider, authn_credentials="s3cret: token")
+    assert "s3cret" not in str(caught.value)

@@ -128,5 +128,7 @@ def check_headers(headers: Any, what: str) -> dict[str, str]:
             raise InvalidArgumentError(f"Expected the names in {what} to be names of HTTP headers, got {name!r}.")
         if _FORBIDDEN.search(value):
             raise InvalidArgumentError(f"Expected the value of {name} in {what} to be one line of text, got another.")
+        if not value.isascii():
+            raise InvalidArgumentError(f"Expected the value of {name} in {what} to be ASCII, got other characters.")
         checked[name.lower()] = value
     return checked

@@ -131,7 +131,9 @@ def _split(host: str, url: str) -> SplitResult:
             'chroma_client_auth_credentials="user:password").'
         )
     if parts.query or parts.fragment:
-        raise InvalidArgumentError(f"Expected a URL in host without ? and #, got {shorten(host)}.")
+        # What stands there may be a key.
+        shown = shorten(parts._replace(query="", fragment="").geturl())
+        raise InvalidArgumentError(f"Expected a URL in host without ? and #, got something behind {shown}.")
     return parts
 
 

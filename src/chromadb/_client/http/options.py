@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ from chromadb._settings import Settings
 from chromadb._wire.dialects import EXTENDED_AGENT
 from chromadb.errors import InvalidArgumentError
 
+logger = logging.getLogger("chromadb.client")
+
 
 @dataclass(frozen=True)
 class HttpOptions:
@@ -27,11 +30,11 @@ class HttpOptions:
     """Of the server, without a slash at its end."""
     api_path: str
     """Where the API begins below it."""
-    headers: dict[str, str]
+    headers: dict[str, str] = field(repr=False)
     timeouts: httpx.Timeout
     limits: httpx.Limits
     trust: ssl.SSLContext
-    proxy: str | None
+    proxy: str | None = field(repr=False)
     """The proxy that the environment names for this server."""
     retries: int
     """How often a request that is safe to repeat is sent again."""
@@ -127,6 +130,11 @@ def _trust(url: str, verify: bool | str | None) -> ssl.SSLContext:
             ) from None
     context = httpx.create_ssl_context()
     if verify is False:
+        logger.warning(
+            "the certificate of %s is not checked (chroma_server_ssl_verify is False): whoever is between can read and "
+            "change everything, credentials too. Name its certificate authority in chroma_server_ssl_verify instead.",
+            url,
+        )
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

@@ -249,10 +249,11 @@ class LocalCollection(ForkAware):
 
     def describe(self, info: CollectionInfo) -> None:
         """Keep a copy of what the catalog says of the collection with its records."""
-        if self._folder is None or self.database.read_only or self._described == replace(info, dimension=None):
+        former, self._described = self._described, info
+        if former == info or self._folder is None or self.database.read_only:
             return
-        self._described = replace(info, dimension=None)
-        keep_description(self._folder, info)
+        if former is None or former != replace(info, dimension=former.dimension):
+            keep_description(self._folder, info)
 
     def close(self) -> None:
         """Close the files and let go of the memory; a transaction that runs already goes on to its end."""

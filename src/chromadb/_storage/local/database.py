@@ -104,7 +104,8 @@ class SqliteDatabase(ForkAware):
     @contextmanager
     def read(self) -> Iterator[apsw.Connection]:
         """Give a connection inside a transaction that sees one state of the database, that of its first SELECT."""
-        with explained(self.name), self._reading(), self._lend_reader() as connection:
+        lent = self._lend_reader() if self.read_only else self._pool.lend()
+        with explained(self.name), self._reading(), lent as connection:
             if self._in_doubt:
                 self._settle(connection)
             try:

@@ -323,12 +323,13 @@ class LocalBackend(Catalog):
         """Return the bytes that everything takes on the disk; 0 in memory."""
         return 0 if self.path is None else size_of(self.path)
 
-    def tenant_usage(self, tenant: str) -> TenantUsage:
-        """Count what a tenant stores."""
+    def tenant_usage(self, tenant: str, collection: UUID | None = None) -> TenantUsage:
+        """Count what a tenant stores, of one collection alone if one is given."""
         infos = {
             info.id: info
             for database in self.list_databases(tenant, None, 0)
             for info in self.list_collections(tenant, database.name, None, 0)
+            if collection in (None, info.id)
         }
 
         def count(id: UUID) -> int:
