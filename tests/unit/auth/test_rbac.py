@@ -52,11 +52,7 @@ def test_every_route_has_one_action_or_is_open_to_everybody() -> None:
         "healthcheck",
     }
     assert {route.action for route in ROUTES if route.action is not None} <= known
-<<<<<<< HEAD
-    # The latter is asked for /metrics, which is no route of the API.
-=======
     # Metrics are a page, not a route.
->>>>>>> adv-server
     assert known - {route.action for route in ROUTES} == {"db:get_or_create_collection", "system:metrics"}
 
 
