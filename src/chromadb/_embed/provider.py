@@ -87,7 +87,7 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
 
     def __init__(self, api_key: str | None, api_key_env_var: str | None, options: Options) -> None:
         about = self.provider
-        if about.package is not None and importlib.util.find_spec(about.package.partition(".")[0]) is None:
+        if about.package is not None and not is_installed(about.package):
             raise EmbeddingFunctionError(
                 f"The client library of {about.title} ({about.package}) is not installed; {type(self).__name__} needs "
                 f"it. Run pip install 'chromadb[{about.extra}]'."
@@ -111,6 +111,10 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
     def _request(self, client: Any, texts: list[str], purpose: Purpose) -> Any:
         """Send one request and return the vectors, one per text, in order: lists, or an array."""
         raise NotImplementedError
+
+    def _texts_per_request(self) -> int:
+        """Return how many texts go with one request at most: less than `batch_size` where the model wants it."""
+        return self.batch_size
 
     def _model(self) -> str:
         """Return the model for messages."""
@@ -155,7 +159,7 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
         filled = 0
         for text in texts:
             data = text.encode("utf-8", "replace")  # lone surrogates, which no request can carry, become "?"
-            if batch and (len(batch) >= self.batch_size or filled + len(data) > most):
+            if batch and (len(batch) >= self._texts_per_request() or filled + len(data) > most):
                 yield batch
                 batch, filled = [], 0
             batch.append(data.decode())
@@ -277,12 +281,11 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
             value = without_secrets(getattr(self, parameter.name))
             if parameter.kind is not inspect.Parameter.KEYWORD_ONLY or value != parameter.default:
                 config[parameter.name] = value
+        return config | {name: value for name, value in self._changed_options().items() if name not in config}
+
+    def _changed_options(self) -> dict[str, Any]:
         defaults: Options = {"timeout": 60.0, "max_retries": 5, "batch_size": self.provider.inputs}
-        return config | {
-            option: getattr(self, option)
-            for option, default in defaults.items()
-            if option not in config and getattr(self, option) != default
-        }
+        return {name: getattr(self, name) for name, default in defaults.items() if getattr(self, name) != default}
 
     @classmethod
     def build_from_config(cls, config: dict[str, Any]) -> Self:
@@ -333,6 +336,14 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
                     f"Expected {name} to be {shorten(old)}, as the collection has it, got {shorten(new)}: its vectors "
                     "could not be compared with those that are stored. Embed the documents again into a new collection."
                 )
+
+
+def is_installed(package: str) -> bool:
+    """Tell whether a package can be imported; of ``a.b`` only ``a`` is."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _parameters(function_class: type) -> list[inspect.Parameter]:
