@@ -26,7 +26,7 @@ _NO_CREDIT = re.compile(r"insufficient[ _](quota|credit|balance|funds)|payment r
 _TOO_LONG = re.compile(
     r"context[ _](length|window)|too long|too many (input )?tokens|(maximum|max)\b.{0,40}\btokens"
     r"|tokens?\b.{0,60}\b(exceed|limit)|exceed\w*.{0,60}\btokens?\b|longer than"
-    r"|(less|fewer|more) than [\d,]+ tokens|input length",
+    r"|token count\b.{0,60}\bsupports up to|(less|fewer|more) than [\d,]+ tokens|input length",
     re.I | re.S,
 )
 _NO_MODEL = re.compile(

@@ -197,8 +197,9 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
     def __del__(self) -> None:
         with suppress(Exception):
             if self._connection is not None and self._connection[0] == os.getpid():
-                # Client libraries are context managers, and not all of them have close().
-                self._connection[1].__exit__(None, None, None)
+                client = self._connection[1]
+                # Most client libraries are context managers, most have close(), but not all of either.
+                client.close() if hasattr(client, "close") else client.__exit__(None, None, None)
 
     def _repeat(self, request: Callable[[], Answer], texts: Sequence[str]) -> Answer:
         attempt = 0
