@@ -22,6 +22,7 @@ _TEXT = ("message", "detail", "details", "error", "errors", "msg", "description"
 
 _TIMEOUT = re.compile(r"Timeout|DeadlineExceeded")
 _UNREACHED = re.compile(r"Connect|Transport|Network|Protocol|NoResponse|ServiceUnavailable")
+_UNREADABLE = re.compile(r"ParseError|DecodeError")
 _NO_CREDIT = re.compile(r"insufficient[ _](quota|credit|balance|funds)|payment required|out of credit|arrears", re.I)
 _TOO_LONG = re.compile(
     r"context[ _](length|window)|too long|too many (input )?tokens|(maximum|max)\b.{0,40}\btokens"
@@ -72,6 +73,8 @@ def read_failure(error: BaseException) -> Failure | None:
             return Failure(errors.EmbeddingTimeoutError, None, _cut(text), True)
         if _UNREACHED.search(names):
             return Failure(errors.EmbeddingUnavailableError, None, _cut(text), True)
+        if _UNREADABLE.search(names):
+            return Failure(errors.EmbeddingAnswerError, None, _cut(text), False)
         if "ValidationError" in names and "request" in str(each).lower():
             return Failure(errors.EmbeddingRequestError, None, _cut(text), False)
     if isinstance(error, (AttributeError, LookupError, TypeError, ValueError)):

@@ -26,6 +26,7 @@ from chromadb.errors import (
     EmbeddingAnswerError,
     EmbeddingAuthenticationError,
     EmbeddingFunctionError,
+    EmbeddingProviderError,
 )
 
 Answer = TypeVar("Answer")
@@ -207,7 +208,7 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
             attempt += 1
             try:
                 return request()
-            except EmbeddingAnswerError:
+            except EmbeddingProviderError:
                 raise
             except Exception as error:
                 failure = read_failure(error)

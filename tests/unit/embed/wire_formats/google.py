@@ -102,7 +102,7 @@ class Vertex(Google):
         return _TASKS[asked.body["instances"][0]["task_type"]]
 
     def dimension(self, asked: Asked) -> int:
-        return asked.body["parameters"].get("outputDimensionality") or super().dimension(asked)
+        return asked.body.get("parameters", {}).get("outputDimensionality") or super().dimension(asked)
 
     def answer(self, vectors: list[list[float]], asked: Asked) -> Any:
         statistics = {"truncated": False, "token_count": 4}
