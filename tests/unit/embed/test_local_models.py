@@ -19,7 +19,10 @@ from chromadb.utils.embedding_functions import (
     Text2VecEmbeddingFunction,
 )
 
-WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a bird cat dog fish fly in man of plays sun swim the walk 猫 狗 represent : .".split()
+WORDS = [
+    *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "bird", "cat", "dog", "fish", "fly", "in", "man", "of"),
+    *("plays", "sun", "swim", "the", "walk", "猫", "狗", "represent", ":", "."),
+]
 TEXTS = ["the cat plays", "a dog plays in the sun", "birds fly"]
 
 
