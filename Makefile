@@ -3,6 +3,7 @@
 # make test-compat  published clients and servers of every generation against ours; fetches them once, 1.5 GB
 # make test-heavy   embedding functions whose libraries are too large for every run (torch, ...); installs them first
 # make fuzz         a fuzzer over the server's OpenAPI document
+# make torture      kills, faults and losses of power for MINUTES=5; nothing acknowledged may be lost (see docs/durability.md)
 # make check        style, types, layers, generated code
 # make format       put the code in order
 # make bench        benchmarks (see benchmarks/README.md); with PEERS=1 beside the published packages
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 CLIENTS := $(CURDIR)/tests/compat/.clients
 SERVERS := $(CURDIR)/tests/compat/.servers
 
-.PHONY: quickstart test test-compat test-heavy fuzz check format bench bench-1m clean
+.PHONY: quickstart test test-compat test-heavy fuzz torture check format bench bench-1m clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/python examples/quickstart.py
@@ -36,6 +37,9 @@ test-heavy: $(VENV)/.developing
 fuzz: $(VENV)/.developing
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	$(BIN)/python scripts/fuzz_server.py
+
+torture: $(VENV)/.developing
+	$(BIN)/python -m torture --minutes $(or $(MINUTES),5)
 
 check: $(VENV)/.developing
 	$(BIN)/ruff check .

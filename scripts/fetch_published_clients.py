@@ -18,6 +18,7 @@ from pathlib import Path
 
 PYTHON_CLIENTS = ("0.5.12", "0.6.3", "1.0.0", "1.0.16", "1.3.5", "1.5.9")
 NEEDS = (
+    "bcrypt",  # their BasicAuthClientProvider imports it
     "httpx",
     "jsonschema",
     "numpy",
@@ -47,7 +48,7 @@ def fetch_python(folder: Path) -> None:
     python = folder / "python" / "bin" / "python"
     if not python.exists():
         venv.create(folder / "python", with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *NEEDS], check=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *NEEDS], check=True)
     for version in PYTHON_CLIENTS:
         place = folder / "wheels" / version
         if place.exists():

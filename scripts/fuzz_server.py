@@ -1,7 +1,8 @@
 """Fuzz the server over its OpenAPI document: ``make fuzz``.
 
-A server is started in an empty directory, and schemathesis is let loose on it: once on the document as it is, once on
-one in which tenants, databases and collections are those that exist, so that requests reach the records. Any status of
+A server that asks for a token is started in an empty directory, and schemathesis is let loose on it: with the token on
+the document as it is, and on one in which tenants, databases and collections are those that exist, so that requests
+reach the records; and on that without a token. Any status of
 500 and above, any answer that the document does not describe, and a server that is gone at the end are failures.
 """
 
@@ -22,9 +23,15 @@ from chromadb._server.serve import serve
 from chromadb.config import Settings
 
 if __name__ == "__main__":
-    settings = Settings(is_persistent=True, persist_directory="data")
+    settings = Settings(
+        is_persistent=True,
+        persist_directory="data",
+        chroma_server_authn_provider="chromadb.auth.token_authn.TokenAuthenticationServerProvider",
+        chroma_server_authn_credentials="fuzz-token",
+    )
     serve(settings, host="localhost", port=0, log_path="server.log")
 """
+TOKEN = "Bearer fuzz-token"
 KEEP = ("reset", "delete_database")
 """Operations that would take away what the others work on."""
 
@@ -32,7 +39,7 @@ KEEP = ("reset", "delete_database")
 def ask(url: str, body: Any = None) -> Any:
     """Return what the server answers."""
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, data)) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, data, {"Authorization": TOKEN})) as answer:
         return json.load(answer)
 
 
@@ -71,7 +78,7 @@ def main() -> None:
 
 
 def fuzz(folder: Path, url: str, examples: str) -> list[int]:
-    """Run schemathesis on both documents; return its exit codes."""
+    """Run schemathesis on both documents, and on one without a token; return its exit codes."""
     document = ask(f"{url}/openapi.json")
     made = ask(url + COLLECTIONS, {"name": "target"})
     records = {"ids": ["a", "b"], "embeddings": [[1, 2, 3], [3, 2, 1]], "documents": ["one", None]}
@@ -91,9 +98,11 @@ def fuzz(folder: Path, url: str, examples: str) -> list[int]:
         examples,
         "--continue-on-failure",
     ]
+    proof = ["--header", f"Authorization: {TOKEN}"]
+    runs = (("seated.json", proof), ("as-it-is.json", proof), ("seated.json", []))
     return [
-        subprocess.run([tool, "run", str(folder / name), *common, "--continue-on-failure"], cwd=folder).returncode
-        for name in ("seated.json", "as-it-is.json")
+        subprocess.run([tool, "run", str(folder / name), *common, *headers], cwd=folder).returncode
+        for name, headers in runs
     ]
 
 

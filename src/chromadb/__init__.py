@@ -16,7 +16,7 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chromadb import api, auth, config, errors, types, utils
+    from chromadb import api, auth, config, errors, telemetry, types, utils
     from chromadb import db as db
     from chromadb._client._async.client import AsyncClient as AsyncClientAPI
     from chromadb._client._sync.client import Client as ClientAPI
@@ -84,11 +84,12 @@ __all__ = [
     "configure",
     "errors",
     "get_settings",
+    "telemetry",
     "types",
     "utils",
 ]
 
-_SUBMODULES = ("api", "auth", "config", "db", "errors", "types", "utils")
+_SUBMODULES = ("api", "auth", "config", "db", "errors", "telemetry", "types", "utils")
 
 _HOMES = {
     "AsyncClientAPI": ("chromadb._client._async.client", "AsyncClient"),

@@ -135,6 +135,10 @@ class ChromaAuthError(ChromaError):
     _code = 403
     _wire_name = "AuthError"
 
+    def message(self) -> str:
+        """Return the text of this error."""
+        return super().message() or "Forbidden"
+
 
 class AuthorizationError(ChromaError):
     """The operation is not allowed."""
@@ -160,6 +164,9 @@ class RateLimitError(ChromaError):
 
     _code = 429
     _wire_name = "RateLimitError"
+
+    retry_after: float | None = None
+    """Seconds after which it may be tried again; None if that is not known."""
 
 
 # --- the service ----------------------------------------------------------------------------------
@@ -200,6 +207,18 @@ class StorageLockedError(StorageError):
 
 class StorageReadOnlyError(StorageError):
     """The directory or its files cannot be written."""
+
+
+class ReadOnlyError(StorageReadOnlyError):
+    """The directory was opened for reading only, by a setting."""
+
+    _code = 403
+
+
+class StorageChangedError(StorageError):
+    """A file that nobody had open for writing was written to while a read-only client read it."""
+
+    _code = 503
 
 
 class StorageFormatError(StorageError, ValueError):

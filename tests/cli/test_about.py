@@ -31,9 +31,15 @@ def test_the_pages_are_listed_and_shown(chroma: Any) -> None:
     assert str(about.SOURCE) in first
     assert set(listed) == pages
     assert chroma("docs", "Filters").out == (about.SOURCE / "filters.md").read_text(encoding="utf-8")
-    code, out, err = chroma("docs", "nothing")
-    assert (code, out) == (1, "")
-    assert "filters" in err
+    assert chroma("docs", "xyz") == (1, "", f"chroma: There is no page xyz. There are {', '.join(sorted(pages))}.\n")
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("filter", "filters"), ("FILTERS.TXT", "filters"), ("seting", "settings"), ("client", "clients")],
+)
+def test_a_page_that_is_nearly_there_is_named(chroma: Any, word: str, meant: str) -> None:
+    assert chroma("docs", word) == (1, "", f"chroma: There is no page {word}. Did you mean {meant}?\n")
 
 
 def test_a_page_is_opened_on_demand(chroma: Any, monkeypatch: pytest.MonkeyPatch) -> None:

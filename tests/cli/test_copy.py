@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
+import sys
+import time
 from typing import Any
 
 import pytest
@@ -94,7 +98,10 @@ def test_between_databases_of_one_directory(chroma: Any, fill: Any, contents: An
     arguments = ("copy", "--from", "data", "--to", "data", "--to-database", "archive", "--all")
     code, out, err = chroma(*arguments)
     assert (code, out) == (1, "")
-    assert "Database 'archive' does not exist" in err
+    assert err == (
+        "chroma: Database 'archive' does not exist in tenant 'default_tenant'. "
+        "Make it with: chroma db create 'archive', and --path or --host.\n"
+    )
     assert chroma("db", "create", "archive", "--path", "data").code == 0
     assert chroma(*arguments).code == 0
     assert read("data", contents, database="archive") == read("data", contents)
@@ -127,7 +134,11 @@ def test_a_copy_that_was_interrupted_is_resumed(
     monkeypatch.setattr(copying, "check_records", fail_at_the_third_batch)
     arguments = ("copy", "--from", "data", "--to", "copy", "--all", "--batch", "20")
     code, out, err = chroma(*arguments)
-    assert (code, out, err.strip()) == (130, "", "")
+    assert (code, out) == (130, "")
+    assert err == (
+        "chroma: Interrupted. Copied so far: 0 of 2 collections and 40 of 50 records of 'notes'. "
+        "To continue, run the same command with --resume.\n"
+    )
     monkeypatch.setattr(copying, "check_records", genuine)
     assert chroma(*arguments).code == 1
     code, out, err = chroma(*arguments, "--resume", "--json")
@@ -190,13 +201,107 @@ def test_a_source_that_is_written_to_meanwhile_is_noticed(
     assert "has 51 records, and its copy 50: somebody was writing to one of them" in err
 
 
+def test_a_copy_that_breaks_off_says_how_far_it_came(chroma: Any, fill: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill("data", notes=10, letters=10, others=5)
+    written: list[int] = []
+    genuine = copying.check_records
+
+    def fail_at_the_last(ids: list[str], **columns: Any) -> Any:
+        written.append(len(ids))
+        if len(written) == 3:
+            raise chromadb.errors.StorageFullError("The disk is full.")
+        return genuine(ids, **columns)
+
+    monkeypatch.setattr(copying, "check_records", fail_at_the_last)
+    assert chroma("copy", "--from", "data", "--to", "copy", "--all") == (
+        1,
+        "",
+        "chroma: The disk is full. Copied so far: 2 of 3 collections and 0 of 5 records of 'others'. To continue, run "
+        "the same command with --resume.\n",
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
+def test_ctrl_c_in_a_copy_says_how_to_go_on(start: Any, chroma: Any, fill: Any, contents: Any, serve: Any) -> None:
+    fill("data", notes=3000)
+    server = serve("--path", "served", "--port", "0")
+    arguments = ("copy", "--from", "data", "--to", server.url, "--all", "--batch", "1")
+    with start(*arguments) as process, chromadb.HttpClient(host="localhost", port=server.port) as client:
+        while process.poll() is None and ("notes" not in client.list_collections()):
+            time.sleep(0.01)
+        while process.poll() is None and client.get_collection("notes").count() < 5:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert re.fullmatch(
+        r"chroma: Interrupted\. Copied so far: 0 of 1 collection and [\d,]+ of 3,000 records of 'notes'\. "
+        r"To continue, run the same command with --resume\.\n",
+        err,
+    ), err
+    assert chroma(*arguments[:-2], "--resume").code == 0
+    assert read("served", contents) == read("data", contents)
+
+
+@pytest.mark.parametrize(
+    ("place", "meant"),
+    [
+        ("localhost:8000", "http://localhost:8000"),
+        ("127.0.0.1:8000/base", "http://127.0.0.1:8000/base"),
+        ("[::1]:8000", "http://[::1]:8000"),
+        ("chroma.example.com:443", "http://chroma.example.com:443"),
+        ("http:/localhost:8000", "http://localhost:8000"),
+        ("ws://localhost:8000", "http://localhost:8000"),
+    ],
+)
+def test_a_server_that_is_no_url_is_told_how_to_write_one(chroma: Any, fill: Any, place: str, meant: str) -> None:
+    fill("data", notes=1)
+    for arguments in (("--from", place, "--to", "copy"), ("--from", "data", "--to", place)):
+        code, out, err = chroma("copy", *arguments, "--all")
+        assert (code, out) == (2, "")
+        option = arguments[0] if arguments[1] == place else "--to"
+        assert f"Expected {option} to be a directory or a URL, got {place}. Did you mean {meant}? A directory is" in err
+    assert os.listdir() == ["data"]
+
+
+def test_a_directory_may_be_called_like_a_server(chroma: Any, fill: Any, contents: Any) -> None:
+    fill("data", notes=1)
+    assert chroma("copy", "--from", "data", "--to", "./localhost:8000", "--all").code == 0
+    assert chroma("copy", "--from", "localhost:8000", "--to", "back", "--all").code == 0
+    assert read("back", contents) == read("data", contents)
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_database_that_a_new_directory_cannot_have_leaves_nothing(chroma: Any, fill: Any, existing: bool) -> None:
+    fill("data", notes=1)
+    if existing:
+        os.mkdir("copy")
+    arguments = ("copy", "--from", "data", "--to", "copy", "--all")
+    code, out, err = chroma(*arguments, "--to-database", "archive")
+    assert (code, out) == (1, "")
+    assert err == (
+        "chroma: Database 'archive' does not exist in copy, which is new. "
+        "Make it with: chroma db create 'archive' --path copy\n"
+    )
+    code, _, err = chroma(*arguments, "--to-tenant", "acme")
+    assert (code, "Tenant 'acme' does not exist in copy, which is new. Only Python makes tenants" in err) == (1, True)
+    assert os.path.exists("copy") is existing
+    assert not existing or os.listdir("copy") == []
+    assert chroma("db", "create", "archive", "--path", "copy").code == 0
+    assert chroma(*arguments, "--to-database", "archive").code == 0
+
+
 def test_wrong_calls(chroma: Any, fill: Any) -> None:
     fill("data", notes=1)
     for arguments, code, message in (
         (["--from", "data", "--to", "copy"], 2, "Expected --all, or --collections"),
         (["--from", "data", "--to", "copy", "--all", "-c", "notes"], 2, "Expected --all, or --collections"),
         (["--from", "data", "--to", "./data/", "--all"], 2, "Expected two places, got the same one twice"),
-        (["--from", "nowhere", "--to", "copy", "--all"], 1, "There is no directory nowhere"),
+        (
+            ["--from", "nowhere", "--to", "copy", "--all"],
+            1,
+            "There is no directory nowhere. A directory is written as its path (./data), a ",
+        ),
         (["--from", "data", "--to", "copy", "-c", "nothing"], 1, "Collection 'nothing' does not exist"),
         (["--from", "data", "--to", "copy", "-c", "a", "--from-database", "none"], 1, "Database 'none' does not exist"),
         (["--from", "data", "--to", "copy", "-c", " ,"], 2, "Expected --all, or --collections with a name"),

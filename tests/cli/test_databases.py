@@ -6,6 +6,8 @@ import json
 import os
 from typing import Any
 
+import pytest
+
 import chromadb
 
 
@@ -86,3 +88,23 @@ def test_a_server_that_is_not_there(chroma: Any) -> None:
     assert (code, out) == (1, "")
     assert err.startswith("chroma: ")
     assert err.count("\n") == 1
+
+
+def test_what_cannot_be_made_leaves_no_directory(chroma: Any) -> None:
+    for arguments, message in (
+        (["ab"], "Expected the database name to have at least 3 characters"),
+        (["archive", "--tenant", "acme"], "Tenant 'acme' does not exist in new, which is new."),
+    ):
+        code, out, err = chroma("db", "create", *arguments, "--path", "new")
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert message in err
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize("words", [("db", "list"), ("browse",), ("db", "create", "archive")], ids=" ".join)
+def test_a_server_given_as_a_path_is_told_the_option(chroma: Any, words: tuple[str, ...]) -> None:
+    for place in ("http://localhost:8000", "localhost:8000"):
+        code, out, err = chroma(*words, "--path", place)
+        assert (code, out) == (2, "")
+        assert f"got {place}. A server is named by --host http://localhost:8000." in err
+    assert os.listdir() == []

@@ -54,9 +54,26 @@ def test_without_a_command_the_help_is_shown(chroma: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["rum"], "chroma: No such command 'rum'."),
-        (["run", "--prot", "5"], "chroma run: No such option"),
-        (["run", "--port", "99999"], "chroma run: Invalid value for '--port'"),
+        (["rum"], "chroma: There is no command chroma rum. Did you mean run?"),
+        (["util"], "chroma: There is no command chroma util. Did you mean utils?"),
+        (["db", "crate"], "chroma db: There is no command chroma db crate. Did you mean create?"),
+        (["help", "utils", "chek"], "chroma utils: There is no command chroma utils chek. Did you mean check?"),
+        (["xyz"], "chroma: There is no command chroma xyz. See"),
+        (["run", "--prot", "5"], "chroma run: No such option '--prot'. (Did you mean"),
+        (["run", "--port", "99999"], "chroma run: Expected --port to be an integer from 0 to 65535, got '99999'."),
+        (["run", "--port", "abc"], "chroma run: Expected --port to be an integer from 0 to 65535, got 'abc'."),
+        (["run", "--workers", "0"], "chroma run: Expected --workers to be an integer of at least 1, got '0'."),
+        (["run", "--host", "http://x"], "chroma run: Expected --host to be a name or an address, such as x, without"),
+        (["run", "--host", "0.0.0.0:9"], "chroma run: Expected --host to be a name or an address, such as 0.0.0.0,"),
+        (
+            ["vacuum", "--timeout", "soon"],
+            "chroma vacuum: Expected --timeout to be a number from 0 to 86400,",
+        ),
+        (["vacuum", "--timeout", "nan"], "chroma vacuum: Expected --timeout to be a number"),
+        (
+            ["copy", "--from", "a", "--to", "b", "--all", "--batch", "1.5"],
+            "chroma copy: Expected --batch to be an integer",
+        ),
         (["copy"], "chroma copy: Missing option '--from'"),
         (["help", "nothing"], "chroma: There is no command chroma nothing."),
         (["db", "create"], "chroma db create: Missing argument 'NAME'"),
@@ -97,6 +114,27 @@ def test_debugging_shows_where_it_failed(start: Any, fill: Any, tmp_path: Path, 
         _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert err.startswith("Traceback")
+    assert err.splitlines()[-1].startswith("chroma: ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["utils", "check", "--path", "nowhere"],
+        ["db", "list", "--host", "127.0.0.1", "--port", "1"],
+        ["run", "nowhere.yaml"],
+        ["run", "--path", "data", "--host", "no.such.host.invalid"],
+        ["copy", "--from", "nowhere", "--to", "data", "--all"],
+    ],
+    ids=" ".join,
+)
+def test_debugging_shows_where_typed_errors_come_from(chroma: Any, arguments: list[str]) -> None:
+    code, out, line = chroma(*arguments)
+    assert (code, out, line.count("\n")) == (1, "", 1)
+    code, out, err = chroma(*arguments, "--debug")
+    assert (code, out) == (1, "")
+    assert err.startswith("Traceback (most recent call last)")
+    assert err.endswith(line)
 
 
 def test_an_error_that_nobody_expected_says_how_to_learn_more(chroma: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,9 +147,11 @@ def test_an_error_that_nobody_expected_says_how_to_learn_more(chroma: Any, monke
     code, out, err = chroma("version")
     assert (code, out) == (1, "")
     assert err.startswith("chroma: ZeroDivisionError: by nothing. This was not expected: run it again with --debug")
-    with pytest.raises(ZeroDivisionError):
-        main(["version", "--debug"])
-    assert chroma("version").code == 1  # the option is of one call
+    code, _, err = chroma("version", "--debug")
+    assert code == 1
+    assert err.startswith("Traceback")
+    assert err.endswith("\nchroma: ZeroDivisionError: by nothing.\n")
+    assert "Traceback" not in chroma("version").err  # the option is of one call
 
 
 def test_errors_of_the_database_come_without_a_traceback(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from chromadb.errors import (
     EmbeddingFunctionError,
     InvalidArgumentError,
     InvalidArgumentTypeError,
+    NotFoundError,
     StorageError,
     StorageReplacedError,
 )
@@ -63,6 +67,79 @@ def test_a_new_client_begins_anew_where_the_directory_was_removed(tmp_path: Path
             kept.count()
         old.close()
         assert shared.get_collection("new").count() == 1
+
+
+def _empty(path: Path) -> None:
+    shutil.rmtree(path)
+    path.mkdir()
+
+
+REMOVALS = {
+    "removed": shutil.rmtree,
+    "removed and made again": _empty,
+    "moved away": lambda path: path.rename(path.with_name("moved")),
+    "emptied, its logs left": lambda path: (
+        shutil.rmtree(path / "collections"),
+        (path / "catalog.sqlite3").unlink(),
+    ),
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not remove what is open")
+@pytest.mark.parametrize("forked", [False, True])
+@pytest.mark.parametrize("how", REMOVALS)
+def test_a_new_client_works_at_once_however_the_directory_went(tmp_path: Path, how: str, forked: bool) -> None:
+    path = tmp_path / "db"
+    old = chromadb.PersistentClient(path)
+    kept = old.create_collection("docs", embedding_function=None)
+    kept.add(ids="old", embeddings=[1, 2])
+    if forked:
+        # The files are closed for the moment of a fork, so that nothing holds on to those that are removed.
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+    REMOVALS[how](path)
+    with chromadb.PersistentClient(path, chromadb.Settings(allow_reset=True)) as new:
+        assert new.list_collections() == []
+        collection = new.create_collection("docs", embedding_function=None)
+        collection.add(ids="new", embeddings=[1, 2])
+        assert collection.query(query_embeddings=[1, 2])["ids"] == [["new"]]
+        # Where nothing held on to the old file, the new one can be taken for it: then the collection is not there.
+        with pytest.raises((StorageReplacedError, NotFoundError)):
+            kept.count()
+        assert new.check() == []
+    old.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not remove what is open")
+def test_a_new_client_works_at_once_where_threads_of_the_old_one_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    old = chromadb.PersistentClient(path)
+    kept = old.create_collection("docs", embedding_function=None)
+    errors: list[BaseException] = []
+
+    def go_on() -> None:
+        try:
+            for number in range(100_000):
+                kept.upsert(ids=[str(number % 50)], embeddings=[[number, 2]])
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=go_on) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while kept.count() < 50:
+        time.sleep(0.01)
+    path.rename(tmp_path / "away")
+    with chromadb.PersistentClient(path) as new:
+        assert new.list_collections() == []
+        new.create_collection("docs", embedding_function=None).add(ids="new", embeddings=[1, 2])
+        for thread in threads:
+            thread.join(30)
+        assert [type(error) for error in errors] == [StorageReplacedError] * 4
+        assert new.get_collection("docs", embedding_function=None).get()["ids"] == ["new"]
+    old.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of this kind")

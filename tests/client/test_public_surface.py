@@ -20,7 +20,7 @@ NAMES: dict[str, str] = {
     "chromadb": "Client EphemeralClient PersistentClient HttpClient AsyncHttpClient CloudClient AdminClient ClientAPI "
     "AsyncClientAPI Collection Settings DEFAULT_TENANT "
     "DEFAULT_DATABASE Documents EmbeddingFunction Embeddings IDs Where WhereDocument GetResult QueryResult "
-    "__version__ api auth config errors utils types db configure get_settings",
+    "__version__ api auth config errors telemetry utils types db configure get_settings",
     "chromadb.api": "ClientAPI AsyncClientAPI EmbeddingFunction CreateCollectionConfiguration client segment",
     "chromadb.api.client": "Client ClientAPI AdminClient SharedSystemClient",
     "chromadb.api.async_client": "AsyncClient AsyncAdminClient",
@@ -42,6 +42,16 @@ NAMES: dict[str, str] = {
     "chromadb.types": "Collection Database Tenant",
     "chromadb.utils.batch_utils": "create_batches",
     "chromadb.db": "DB",
+    "chromadb.telemetry.opentelemetry": "OpenTelemetryClient OpenTelemetryGranularity add_attributes_to_current_span "
+    "otel_init trace_method",
+    "chromadb.telemetry.product": "ProductTelemetryClient ProductTelemetryEvent ServerContext",
+    "chromadb.telemetry.product.events": "ClientStartEvent ServerStartEvent ClientCreateCollectionEvent "
+    "CollectionAddEvent CollectionUpdateEvent CollectionQueryEvent CollectionGetEvent CollectionDeleteEvent",
+    "chromadb.telemetry.product.posthog": "Posthog",
+    "chromadb.rate_limit": "RateLimitEnforcer AsyncRateLimitEnforcer",
+    "chromadb.rate_limit.simple_rate_limit": "SimpleRateLimitEnforcer SimpleAsyncRateLimitEnforcer",
+    "chromadb.quota": "QuotaEnforcer Action",
+    "chromadb.quota.simple_quota_enforcer": "SimpleQuotaEnforcer",
     EMBEDDING_FUNCTIONS: "DefaultEmbeddingFunction ONNXMiniLM_L6_V2 SentenceTransformerEmbeddingFunction "
     "EmbeddingFunction register_embedding_function known_embedding_functions config_to_embedding_function "
     "BasetenEmbeddingFunction CloudflareWorkersAIEmbeddingFunction CohereEmbeddingFunction "
@@ -61,7 +71,7 @@ NAMES: dict[str, str] = {
 
 # What comes with a later issue. Whoever brings a name moves it to the table above.
 LATER: dict[str, str] = {
-    "chromadb": "Search telemetry",
+    "chromadb": "Search",
     EMBEDDING_FUNCTIONS: "InstructorEmbeddingFunction "
     "RoboflowEmbeddingFunction Text2VecEmbeddingFunction GooglePalmEmbeddingFunction "
     "GoogleVertexEmbeddingFunction GoogleGenerativeAiEmbeddingFunction OpenCLIPEmbeddingFunction "
@@ -69,7 +79,6 @@ LATER: dict[str, str] = {
 }
 
 LATER_MODULES = [
-    "chromadb.telemetry",
     *(
         f"{EMBEDDING_FUNCTIONS}.{name}_embedding_function"
         for name in (
@@ -80,7 +89,7 @@ LATER_MODULES = [
 ]
 
 LATER_METHODS = {
-    "chromadb.api.models.Collection:Collection": "schema fork fork_count search attach_function "
+    "chromadb.api.models.Collection:Collection": "schema fork_count search attach_function "
     "detach_function get_attached_function",
 }
 

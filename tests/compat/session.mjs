@@ -12,6 +12,8 @@ const embeddingFunction = {
   getConfig: () => ({}),
 };
 const place = major >= 3 ? { host: "localhost", port: Number(port) } : { path: `http://localhost:${port}` };
+// From 3.0 on auth is deprecated, and forgotten by some requests; headers take its place.
+if (process.env.AUTH) Object.assign(place, JSON.parse(process.env.AUTH)[major >= 3 ? "new" : "old"]);
 const client = new ChromaClient(place);
 const names = async () => (await client.listCollections()).map((each) => each.name ?? each).sort();
 const fails = (promise, pattern) => assert.rejects(async () => promise, (error) => pattern.test(`${error.name} ${error.message}`));

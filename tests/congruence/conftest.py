@@ -20,8 +20,8 @@ from chromadb.config import Settings
 
 @pytest.fixture(scope="module")
 def server(start_server: Callable[..., Any]) -> str:
-    """Return the URL of a server of our own, in a process of its own."""
-    return str(start_server(allow_reset=True, chroma_synchronous="normal").url)
+    """Return the URL of a server of our own: four processes on one directory, whichever of them answers."""
+    return str(start_server(workers=4, allow_reset=True, chroma_synchronous="normal").url)
 
 
 class Blocking:

@@ -193,6 +193,32 @@ def collections(client: Any, admin: Any, note: Note) -> None:
     note(client.list_collections)
 
 
+def forks(client: Any, admin: Any, note: Note) -> None:
+    metadata = {"a": 1, "hnsw:space": "cosine"}
+    one = note(lambda: client.create_collection("one", metadata=metadata, embedding_function=Lengths(2.0)))
+    note(lambda: one.fork("empty"))
+    note(lambda: client.get_collection("empty").count())
+    note(lambda: one.add(ids=["a", "b"], documents=["x", "xy"], metadatas=[{"n": 1}, None], uris=["u", None]))
+    two = note(lambda: one.fork("two"))
+    note(lambda: two.get(include=EVERYTHING))
+    note(lambda: two.upsert(ids=["a", "c"], documents=["changed", "new"]))
+    note(lambda: one.delete(ids=["b"]))
+    for each in (one, two):
+        note(lambda each=each: each.get(include=EVERYTHING))
+        note(lambda each=each: each.query(query_texts=["xyz"], n_results=5))
+    note(lambda: two.fork("three").get())
+    note(lambda: one.fork("two"))
+    note(lambda: one.fork(new_name="one"))
+    note(lambda: one.fork("no"))
+    note(lambda: one.fork(None))
+    note(lambda: client.get_collection("two").configuration_json)
+    note(client.list_collections)
+    note(lambda: client.delete_collection("one"))
+    note(lambda: two.count())
+    note(lambda: one.fork("four"))
+    note(client.check)
+
+
 def writing(client: Any, admin: Any, note: Note) -> None:
     made = client.create_collection("records", embedding_function=None)
     note(lambda: made.add("a", [1, 2]))
@@ -523,7 +549,7 @@ def large(client: Any, admin: Any, note: Note) -> None:
 
 
 STORIES: list[Story] = [
-    *(service, tenants_and_databases, collections, writing, reading, filters, texts, numbers, functions, large),
+    *(service, tenants_and_databases, collections, forks, writing, reading, filters, texts, numbers, functions, large),
 ]
 _told: dict[str, list[Any]] = {}
 

@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -597,3 +598,80 @@ def test_a_vacuum_changes_nothing_that_can_be_seen(
     assert contents(store) == before
     assert backend.check() == []
     assert backend.list_collections(TENANT, DATABASE, None, 0)[0].id == collection.id
+
+
+def test_a_fork_is_what_its_source_was_and_goes_its_own_way(
+    backend: Backend, collection: CollectionInfo, store: CollectionStore
+) -> None:
+    store.write("add", records(["a", "b", "c"], documents=["x", "y", "z"], metadatas=[{"k": 1}] * 3))
+    store.delete(Selection(["b"]))
+    before = contents(store)
+    fork = backend.fork_collection(collection.address, "fork")
+    assert replace(fork, id=collection.id, name=collection.name, dimension=collection.dimension) == collection
+    assert (fork.name, fork.dimension) == ("fork", 3)
+    with backend.open(fork.address) as other:
+        assert contents(other) == before
+        other.write("add", records(["d"]))
+        assert contents(store) == before
+        store.delete(EVERYTHING)
+        assert other.get(EVERYTHING, None, 0, ()).ids == ["a", "c", "d"]
+    with pytest.raises(UniqueConstraintError):
+        backend.fork_collection(collection.address, "fork")
+    assert [info.name for info in backend.list_collections(TENANT, DATABASE, None, 0)] == [collection.name, "fork"]
+    assert backend.check() == []
+
+
+def test_a_backup_has_everything_and_changes_nothing(
+    backend: Backend, collection: CollectionInfo, store: CollectionStore, tmp_path: Path
+) -> None:
+    store.write("add", records(["a", "b"], documents=["x", "y"]))
+    before = contents(store)
+    backup = backend.backup(tmp_path / "backup", False, None, None, "1.0")
+    assert (backup.collections, backup.records, backup.version) == (1, 2, "1.0")
+    assert Path(backup.path) == tmp_path / "backup"
+    assert contents(store) == before
+    with pytest.raises(UniqueConstraintError):
+        backend.backup(tmp_path / "backup", False, None, None, "1.0")
+    dated = [backend.backup(tmp_path / "all", True, 1, None, "1.0").path for _ in range(2)]
+    assert [Path(path).exists() for path in dated] == [False, True]
+
+
+# --- what there is --------------------------------------------------------------------------------
+
+
+def test_what_a_tenant_stores_is_counted_in_all_of_its_databases_and_in_no_other(backend: Backend) -> None:
+    backend.create_tenant("other")
+    backend.create_database("first", "other")
+    backend.create_database("second", "other")
+    assert backend.tenant_usage("other").collections == 0
+    for database in ("first", "second"):
+        with backend.open(create(backend, "letters", database=database, tenant="other")) as store:
+            store.write("add", records(["a", "b"]))
+    with backend.open(create(backend, "mine")) as store:
+        store.write("add", records(["c"]))
+    assert (backend.tenant_usage("other").collections, backend.tenant_usage("other").records) == (2, 4)
+    assert (backend.tenant_usage(TENANT).collections, backend.tenant_usage(TENANT).records) == (1, 1)
+    backend.delete_collection("other", "first", "letters")
+    assert (backend.tenant_usage("other").collections, backend.tenant_usage("other").records) == (1, 2)
+
+
+def test_counting_again_sees_what_was_written_meanwhile(backend: Backend) -> None:
+    address = create(backend, "letters")
+    for number in range(5):
+        with backend.open(address) as store:
+            store.write("add", records([str(number)]))
+        assert backend.tenant_usage(TENANT).records == number + 1
+    with backend.open(address) as store:
+        store.delete(Selection(["0"]))
+    assert backend.tenant_usage(TENANT).records == 4
+
+
+def test_what_is_open_is_told_of(backend: Backend) -> None:
+    assert backend.usage().collections == 0
+    with backend.open(create(backend, "letters")) as store:
+        store.write("add", records(["a", "b"]))
+        store.query(np.array([[1, 2, 3]], dtype=np.float32), 1, EVERYTHING, ())
+    usage = backend.usage()
+    assert (usage.collections, usage.loose, usage.unbuilt, usage.due) == (1, 2, 2, 0)
+    assert usage.nbytes > 0
+    assert backend.size() >= 0

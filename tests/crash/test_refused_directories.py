@@ -109,6 +109,17 @@ def test_a_catalog_of_a_newer_version(filled: Path, fingerprint: Any) -> None:
     assert fingerprint(filled) == before
 
 
+@pytest.mark.parametrize("version", [0, -5])
+def test_a_catalog_of_a_version_that_never_was(filled: Path, fingerprint: Any, version: int) -> None:
+    with sqlite3.connect(filled / "catalog.sqlite3") as catalog:
+        catalog.execute(f"PRAGMA user_version={version}")
+    catalog.close()
+    before = fingerprint(filled)
+    with pytest.raises(StorageCorruptError, match=rf"catalog\.sqlite3 is damaged.*format is {version}\..*--repair"):
+        LocalBackend(filled)
+    assert fingerprint(filled) == before
+
+
 def test_records_of_a_newer_version(filled: Path, fingerprint: Any) -> None:
     folder = folder_of(filled, "one")
     with sqlite3.connect(folder / "records.sqlite3") as records:

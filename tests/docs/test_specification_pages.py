@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
+import bcrypt
 import numpy as np
 import pytest
 
 import chromadb
 from chromadb import Documents, EmbeddingFunction, Embeddings
+from chromadb._observability.options import read_options
 from chromadb.api.client import SharedSystemClient
 from chromadb.config import Settings
-from chromadb.errors import DuplicateIDError
+from chromadb.errors import ChromaAuthError, DuplicateIDError
+from chromadb.telemetry.opentelemetry import OpenTelemetryGranularity
 from chromadb.utils import embedding_functions
 
 HERE = "covered here"
@@ -73,9 +80,9 @@ PAGES: dict[str, tuple[str, ...]] = {
     "integrations/frameworks/openlit": ("frameworks",),
     "integrations/frameworks/openllmetry": ("frameworks",),
     "integrations/frameworks/streamlit": ("frameworks",),
-    "production/administration/auth": ("auth",),
-    "production/administration/migration": (HERE, "auth", "cli", "server"),
-    "production/administration/observability": ("observability",),
+    "production/administration/auth": (HERE, "js"),
+    "production/administration/migration": (HERE, "cli", "server"),
+    "production/administration/observability": (HERE,),
     "production/administration/performance": ("performance",),
     "production/chroma-server/client-server-mode": (HERE, "cli", "js"),
     "production/chroma-server/python-thin-client": (HERE,),
@@ -224,6 +231,26 @@ def filled(client: Any, emb_fn: Letters) -> Any:
     made = client.create_collection("verses", embedding_function=emb_fn)
     made.add(documents=TEXTS, embeddings=VECTORS, metadatas=VERSES, ids=IDS)
     return made
+
+
+@pytest.fixture
+def serve_protected() -> Iterator[Callable[..., int]]:
+    """Start servers by the command line, with variables in their environment; the result is the port."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(**variables: str) -> int:
+        path = f"data-{len(started)}"
+        command = [sys.executable, "-m", "chromadb", "run", "--path", path, "--port", "0", "--log-path", "log"]
+        environment = {**os.environ, **variables}
+        started.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
+        stdout = started[-1].stdout
+        assert stdout is not None
+        return int(stdout.readline().split()[3].rstrip(".,").rpartition(":")[2])
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.communicate(timeout=60)
 
 
 # --- collections ----------------------------------------------------------------------------------
@@ -574,6 +601,31 @@ def test_getting_started(default_model: None) -> None:
     assert collection.count() == 2
 
 
+@page("production/administration/observability")
+def test_observability(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHROMA_OTEL_COLLECTION_ENDPOINT", "api.honeycomb.com")
+    monkeypatch.setenv("CHROMA_OTEL_SERVICE_NAME", "mine")
+    monkeypatch.setenv("CHROMA_OTEL_COLLECTION_HEADERS", '{"x-honeycomb-team": "abc"}')
+    for granularity in OpenTelemetryGranularity:
+        monkeypatch.setenv("CHROMA_OTEL_GRANULARITY", granularity.value)
+        options = read_options(Settings())
+        if granularity is OpenTelemetryGranularity.NONE:
+            assert options is None
+            continue
+        assert options is not None
+        assert options.endpoint is not None
+        assert options.endpoint.url("traces") == "https://api.honeycomb.com:443"
+        assert (options.service, options.headers) == ("mine", (("x-honeycomb-team", "abc"),))
+        assert options.level == ["none", "operation", "operation_and_segment", "all"].index(granularity.value)
+    monkeypatch.delenv("CHROMA_OTEL_SERVICE_NAME")
+    monkeypatch.setenv("CHROMA_OTEL_COLLECTION_ENDPOINT", "http://otel-collector:4317/")
+    options = read_options(Settings())
+    assert options is not None
+    assert options.service == "chromadb"
+    assert options.endpoint is not None
+    assert options.endpoint.protocol == "grpc"
+
+
 @page("docs/overview/telemetry")
 def test_telemetry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_memory = chromadb.Client(Settings(anonymized_telemetry=False))
@@ -690,6 +742,71 @@ def test_persistent_client(tmp_path: Path) -> None:
     assert client.reset()
     assert client.count_collections() == 0
     client.close()
+
+
+@page("production/administration/auth")
+def test_auth(serve_protected: Callable[..., int]) -> None:
+    provider, client_provider = (
+        "chromadb.auth.{}_authn.{}AuthenticationServerProvider",
+        "chromadb.auth.{}_authn.{}AuthClientProvider",
+    )
+    basic, token = provider.format("basic", "Basic"), provider.format("token", "Token")
+
+    def names(port: int, kind: str, credentials: str | None, **more: Any) -> list[str]:
+        settings = Settings(
+            chroma_client_auth_provider=client_provider.format(kind, kind.title()),
+            chroma_client_auth_credentials=credentials,
+            **more,
+        )
+
+        async def ask() -> list[Any]:
+            async with await chromadb.AsyncHttpClient(host="localhost", port=port, settings=settings) as client:
+                await client.get_or_create_collection("berths", embedding_function=None)
+                return list(await client.list_collections())
+
+        assert asyncio.run(ask()) == ["berths"]
+        with chromadb.HttpClient(host="localhost", port=port, settings=settings) as client:
+            assert client.heartbeat() > 0
+            return list(client.list_collections())
+
+    line = f"admin:{bcrypt.hashpw(b'admin', bcrypt.gensalt(5)).decode().replace('$2b$', '$2y$')}\n"
+    Path("server.htpasswd").write_text(line)
+    port = serve_protected(CHROMA_SERVER_AUTHN_CREDENTIALS_FILE="server.htpasswd", CHROMA_SERVER_AUTHN_PROVIDER=basic)
+    assert names(port, "basic", "admin:admin") == ["berths"]
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CHROMA_CLIENT_AUTH_CREDENTIALS", "admin:admin")
+        assert names(port, "basic", os.environ["CHROMA_CLIENT_AUTH_CREDENTIALS"]) == ["berths"]
+        settings = Settings(chroma_client_auth_provider=client_provider.format("basic", "Basic"))
+        with chromadb.HttpClient(port=port, settings=settings) as client:
+            assert client.list_collections() == ["berths"]
+    for wrong in ("admin:wrong", "other:admin"):
+        with pytest.raises(ChromaAuthError, match="Forbidden"):
+            names(port, "basic", wrong)
+    with pytest.raises(ChromaAuthError, match="Forbidden"):
+        chromadb.HttpClient(port=port)
+
+    plain = {"CHROMA_SERVER_AUTHN_CREDENTIALS": "test-token", "CHROMA_SERVER_AUTHN_PROVIDER": token}
+    assert names(serve_protected(**plain), "token", "test-token") == ["berths"]
+    header = "X-Chroma-Token"
+    port = serve_protected(**plain, CHROMA_AUTH_TOKEN_TRANSPORT_HEADER=header)
+    assert names(port, "token", "test-token", chroma_auth_token_transport_header=header) == ["berths"]
+    with pytest.raises(ChromaAuthError):
+        names(port, "token", "test-token")
+
+    reading = ["tenant:get_tenant", "db:get_database", "db:list_collections", "collection:get_collection"]
+    roles = {"admin": [*reading, "db:create_collection", "db:get_or_create_collection"], "reader": reading}
+    users = [{"id": name, "role": name, "tokens": [f"{name}-token"]} for name in roles]
+    mapping = {name: {"actions": actions} for name, actions in roles.items()}
+    Path("authz.yaml").write_text(json.dumps({"roles_mapping": mapping, "users": users}))
+    port = serve_protected(
+        CHROMA_SERVER_AUTHN_CREDENTIALS_FILE="authz.yaml",
+        CHROMA_SERVER_AUTHZ_CONFIG_FILE="authz.yaml",
+        CHROMA_SERVER_AUTHN_PROVIDER=token,
+        CHROMA_SERVER_AUTHZ_PROVIDER="chromadb.auth.simple_rbac_authz.SimpleRBACAuthorizationProvider",
+    )
+    assert names(port, "token", "admin-token") == ["berths"]
+    with pytest.raises(ChromaAuthError, match="'reader' may not do db:create_collection here"):
+        names(port, "token", "reader-token")
 
 
 @page("production/administration/migration")

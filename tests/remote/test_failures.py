@@ -188,6 +188,22 @@ def test_what_listens_is_another_service(connect: Connect, stub: Any, answer: An
         connect(port=stub.port)
 
 
+@pytest.fixture(scope="module")
+def server(start_server: Callable[..., Any]) -> Any:
+    """A server of our own."""
+    return start_server()
+
+
+@pytest.mark.parametrize("path", ["/foo", "/api/v3", "/api/v2/tenants"])
+def test_a_path_below_which_there_is_no_api(connect: Connect, server: Any, path: str) -> None:
+    with pytest.raises(ServerAnswerError) as caught:
+        connect(host=f"{server.url}{path}")
+    assert caught.value.message() == (
+        f"There is a Chroma server, but its API does not begin at {server.url}{path}: it does not know "
+        f"{path}/api/v2/pre-flight-checks. Check the path in the host, or leave it out."
+    )
+
+
 def test_what_listens_sends_elsewhere(connect: Connect, stub: Any) -> None:
     stub.answers = {"/api/v2/pre-flight-checks": (b"", 301, {"location": "https://example.com/"})}
     with pytest.raises(ServerAnswerError, match=r"redirects to https://example\.com/"):

@@ -102,7 +102,8 @@ class Api:
         async def send(message: Any) -> None:
             answered.append(message)
 
-        encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        pairs = headers.items() if isinstance(headers, dict) else headers
+        encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs]
         full = {
             "type": "http",
             "method": method,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -243,10 +244,29 @@ def test_resetting_when_it_is_not_allowed(make_api: Any) -> None:
     new, old = api.send("POST", "/api/v2/reset"), api.send("POST", "/api/v2/reset", headers=OLD)
     assert (new.status, new.json["error"]) == (403, "AuthorizationError")
     assert (old.status, old.json["error"]) == (400, "InvalidArgumentError")
+    for answer in (new, old):
+        for way in ("chroma run --allow-reset", "allow_reset: true", "ALLOW_RESET=TRUE"):
+            assert way in answer.json["message"]
+
+
+def test_files_that_were_removed_are_a_matter_of_whoever_runs_the_server(
+    make_api: Any, tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    api = make_api(is_persistent=True, persist_directory=str(tmp_path / "data"))
+    id = api.send("POST", COLLECTIONS, {"name": "notes"}).json["id"]
+    shutil.rmtree(tmp_path / "data")
+    for method, path, body in (("GET", COLLECTIONS, None), ("POST", f"{COLLECTIONS}/{id}/get", {})):
+        answer = api.send(method, path, body)
+        assert (answer.status, answer.json["type"]) == (500, "StorageReplacedError")
+        assert "Whoever runs it has to restart it" in answer.json["message"]
+        assert "client" not in answer.json["message"]
+        assert str(tmp_path) not in answer.json["message"]
+        assert str(tmp_path) in caplog.text
+        assert answer.json["request_id"] in caplog.text
 
 
 def test_what_only_the_published_versions_can_do(api: Any, collection: str) -> None:
-    for method, path in (("POST", "search"), ("POST", "fork"), ("GET", "fork_count"), ("POST", "functions/attach")):
+    for method, path in (("POST", "search"), ("GET", "fork_count"), ("POST", "functions/attach")):
         answer = api.send(method, f"{collection}/{path}", {} if method == "POST" else None)
         assert (answer.status, answer.json["error"]) == (501, "ChromaError")
     schema = {"keys": {"title": {"string": {"string_inverted_index": {"enabled": False, "config": {}}}}}}

@@ -115,3 +115,24 @@ def test_a_head_that_is_complete_has_all_the_time_it_needs_for_its_body() -> Non
         assert not transport.closed
 
     assert b"204" in talk(steps).written
+
+
+def test_what_comes_behind_a_body_is_no_header() -> None:
+    seen: list[Any] = []
+
+    async def note(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        seen.append(dict(scope["headers"]))
+        await nothing(scope, receive, send)
+
+    async def steps(connection: HttpProtocol, transport: Transport) -> None:
+        connection.app = note
+        chunked = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ntrailer: authorization\r\n\r\n"
+        connection.data_received(chunked + b"2\r\n{}\r\n0\r\nauthorization: Bearer t0ken\r\n\r\n")
+        connection.data_received(b"GET / HTTP/1.1\r\nauthorization: Bearer other\r\nhost: x\r\n\r\n")
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    assert talk(steps).written.count(b"204") == 2
+    assert [headers.get(b"authorization") for headers in seen] == [None, b"Bearer other"]

@@ -109,6 +109,18 @@ def test_collections_over_api_v2(api: Any) -> None:
     assert api.send("GET", COLLECTIONS).json == []
 
 
+def test_a_fork_is_a_collection_of_its_own(api: Any, collection: str) -> None:
+    fork = api.send("POST", f"{collection}/fork", {"new_name": "copy"})
+    assert (fork.status, fork.json["name"], fork.json["dimension"]) == (200, "copy", 2)
+    path = collection.rpartition("/")[0] + "/" + fork.json["id"]
+    api.send("POST", f"{collection}/delete", {"ids": ["a"]})
+    counts = [api.send("GET", f"{each}/count").json for each in (collection, path)]
+    assert counts == [2, 3]
+    assert api.send("POST", f"{collection}/fork", {"new_name": "copy"}).status == 409
+    assert api.send("POST", f"{collection}/fork", {}).status == 422
+    assert api.send("POST", path[:-4] + "0000/fork", {"new_name": "other"}).status == 404
+
+
 def test_a_schema_sets_what_it_says_about_vectors(api: Any) -> None:
     config = {"space": "ip", "hnsw": {"ef_search": 33}, "embedding_function": {"type": "legacy"}}
     index = {"vector_index": {"enabled": True, "config": config}}
@@ -165,12 +177,21 @@ def test_names_in_paths_are_percent_encoded(api: Any) -> None:
 
 
 def test_paths_and_methods_that_do_not_exist(api: Any) -> None:
-    for path in ("/", "/api", "/api/v3/heartbeat", "/api/v2/tenants//databases", "/api/v2/nothing", "//"):
+    for path in ("/api", "/api/v3/heartbeat", "/api/v2/tenants//databases", "/api/v2/nothing", "//"):
         answer = api.send("GET", path)
         assert (answer.status, answer.json["error"]) == (404, "NotFoundError")
+        assert answer.json["type"] == "ServerAnswerError"
     answer = api.send("PUT", "/api/v2/heartbeat")
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
     assert answer.json["message"]
+
+
+def test_the_root_leads_to_the_page_about_the_api(api: Any) -> None:
+    for method in ("GET", "HEAD"):
+        answer = api.send(method, "/")
+        assert (answer.status, answer.headers["location"], answer.content) == (307, "docs", b"")
+    assert api.send("GET", "/chroma/", root_path="/chroma").headers["location"] == "docs"
+    assert api.send("POST", "/").status == 404
 
 
 def test_behind_a_prefix(api: Any) -> None:
@@ -208,6 +229,43 @@ def test_the_document_describes_every_route(api: Any) -> None:
             for response in described["responses"].values():
                 if "$ref" in response:
                     assert response["$ref"].rpartition("/")[2] in document["components"]["responses"]
+
+
+def test_the_sections_begin_with_collections_and_records(api: Any) -> None:
+    document = api.send("GET", "/openapi.json").json
+    sections = [tag["name"] for tag in document["tags"]]
+    assert sections[:2] == ["Collections", "Records"]
+    used = {tag for methods in document["paths"].values() for each in methods.values() for tag in each["tags"]}
+    assert used == set(sections)
+
+
+@pytest.mark.parametrize("version", ["v2", "v1"])
+def test_the_examples_of_the_document_succeed_one_after_the_other(api: Any, version: str) -> None:
+    document = api.send("GET", "/openapi.json").json
+    found = {
+        operation["operationId"].removesuffix("_v1"): (method.upper(), path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if path.startswith(f"/api/{version}/") and operation["tags"] != ["Not supported"]
+    }
+    later = [name for name in ("delete_records", "delete_collection", "delete_database") if name in found]
+    known, sent = {}, 0
+    for name in [*(each for each in found if each not in later), *later]:
+        method, path, operation = found[name]
+        for parameter in operation["parameters"]:
+            if parameter["in"] == "path":
+                value = known.get("id") if parameter["name"] == "collection_id" else parameter["example"]
+                path = path.replace(f"{{{parameter['name']}}}", value)
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        assert content is None or content["example"], name
+        answer = api.send(method, path, content and content["example"])
+        assert answer.status in (200, 201), (name, answer.content)
+        sent += content is not None
+        if name == "create_collection":
+            known["id"] = answer.json["id"]
+        if name == "query_records":
+            assert answer.json["ids"] == [["a", "b"]]
+    assert sent >= 10
 
 
 def test_the_page_about_the_api_needs_nothing_from_elsewhere(api: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -12,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from chromadb._embed.table import FUNCTIONS
+
 ROOT = Path(__file__).parents[2]
-ALLOWED = {"httpx", "msgspec", "numpy", "orjson", "python-dotenv", "sniffio"}
+ALLOWED = {"httpx", "msgspec", "numpy", "orjson", "python-dotenv", "sniffio", "typing-extensions"}
 
 # What is installed beside these tests is hidden, as if only what the thin client declares were there.
 HIDE = """
@@ -21,7 +24,7 @@ import importlib.abc, sys
 
 class Hidden(importlib.abc.MetaPathFinder):
     NAMES = {"apsw", "faiss", "re2", "onnxruntime", "tokenizers", "tqdm", "uvicorn", "uvloop",
-             "starlette", "httptools", "xxhash", "yaml", "textual", "rich", "typer", "click"}
+             "starlette", "httptools", "bcrypt", "xxhash", "yaml", "textual", "rich", "typer", "click"}
 
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in self.NAMES:
@@ -121,8 +124,17 @@ def test_it_is_the_same_source_and_carries_the_same_version(unpacked: Path, whee
 
 def test_it_needs_little(unpacked: Path) -> None:
     (metadata,) = unpacked.glob("*.dist-info/METADATA")
-    needed = [line.split(": ")[1] for line in metadata.read_text().splitlines() if line.startswith("Requires-Dist")]
+    told = metadata.read_text().splitlines()
+    needed = [line.split(": ")[1] for line in told if line.startswith("Requires-Dist") and "extra ==" not in line]
     assert {name.split(">")[0] for name in needed} == ALLOWED
+
+
+def test_the_extras_of_providers_are_those_of_the_full_package() -> None:
+    texts = [(ROOT / place / "pyproject.toml").read_text(encoding="utf-8") for place in (".", "packaging/thin")]
+    for extra in {row.extra for row in FUNCTIONS if row.kind in ("hosted", "server") and row.extra}:
+        declared = [re.findall(rf"^{extra} = .*$", text, re.MULTILINE) for text in texts]
+        assert len(declared[0]) == 1, extra
+        assert declared[0] == declared[1]
 
 
 def test_database_server_and_model_are_left_out(unpacked: Path) -> None:
@@ -134,6 +146,32 @@ def test_database_server_and_model_are_left_out(unpacked: Path) -> None:
 
 def test_a_session_with_a_server(thin: Callable[..., str], start_server: Callable[..., Any]) -> None:
     assert thin(SESSION, str(start_server(allow_reset=True).port)) == "done\n"
+
+
+PROOF = """
+import os, sys
+import chromadb
+from chromadb.auth import AuthError, AuthzAction, ServerAuthenticationProvider, UserIdentity
+from chromadb.auth.simple_rbac_authz import SimpleRBACAuthorizationProvider
+
+port = int(sys.argv[1])
+os.environ["CHROMA_CLIENT_AUTH_PROVIDER"] = "chromadb.auth.token_authn.TokenAuthClientProvider"
+os.environ["CHROMA_CLIENT_AUTH_CREDENTIALS"] = "t0ken"
+with chromadb.HttpClient(port=port) as client:
+    assert client.get_user_identity() == UserIdentity("anonymous", "*", ["*"])
+os.environ["CHROMA_CLIENT_AUTH_CREDENTIALS"] = "wrong"
+try:
+    chromadb.HttpClient(port=port)
+except AuthError as error:
+    assert str(error).startswith("Forbidden"), error
+    print("done")
+"""
+
+
+def test_it_proves_who_it_is(thin: Callable[..., str], start_server: Callable[..., Any]) -> None:
+    provider = "chromadb.auth.token_authn.TokenAuthenticationServerProvider"
+    server = start_server(chroma_server_authn_provider=provider, chroma_server_authn_credentials="t0ken")
+    assert thin(PROOF, str(server.port)) == "done\n"
 
 
 @pytest.mark.parametrize(
@@ -182,6 +220,39 @@ with chromadb.HttpClient(port=int(sys.argv[1])) as client:
     assert told.startswith("The default embedding model is not part of the thin client")
     assert "Pass embeddings, or another embedding function, or install chromadb" in told
     assert told.endswith("1\n")
+
+
+def test_the_embedding_functions_of_providers_are_there(
+    thin: Callable[..., str], start_server: Callable[..., Any]
+) -> None:
+    program = """
+import http.server, json, sys, threading
+import chromadb
+from chromadb.utils.embedding_functions import HuggingFaceEmbeddingServer
+
+class Lengths(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        texts = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["inputs"]
+        answer = json.dumps([[len(text), 1] for text in texts]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *arguments):
+        pass
+
+provider = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Lengths)
+threading.Thread(target=provider.serve_forever, daemon=True).start()
+function = HuggingFaceEmbeddingServer(url=f"http://127.0.0.1:{provider.server_address[1]}/embed")
+with chromadb.HttpClient(port=int(sys.argv[1])) as client:
+    client.create_collection("texts", embedding_function=function).add(ids=["a", "b"], documents=["x", "much longer"])
+with chromadb.HttpClient(port=int(sys.argv[1])) as client:
+    print(client.get_collection("texts").query(query_texts="as long as", n_results=1)["ids"])
+provider.shutdown()
+provider.server_close()
+"""
+    assert thin(program, str(start_server().port)) == "[['b']]\n"
 
 
 def test_every_public_module_can_be_imported(thin: Callable[..., str], unpacked: Path) -> None:

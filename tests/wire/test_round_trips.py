@@ -84,6 +84,7 @@ PAIRS: list[tuple[Operation[Any], Any]] = [
     (op.ListCollections(*HERE, 0, 0), [INFO]),
     (op.CountCollections(*HERE), 7),
     (op.ModifyCollection(ADDRESS, "renamed", {"k": 2}, {"hnsw": {"ef_search": 9}}, FUNCTION), INFO),
+    (op.ForkCollection(ADDRESS, "copies"), INFO),
     (op.DeleteCollection(*HERE, "letters"), None),
     (op.Add(ADDRESS, RECORDS), None),
     (op.Update(ADDRESS, PARTIAL), None),
@@ -107,7 +108,7 @@ PAIRS: list[tuple[Operation[Any], Any]] = [
 ]
 IDS = [type(operation).__name__ for operation, _ in PAIRS]
 ONLY_V2 = (op.CheckHealth, op.GetUserIdentity, op.Check, op.ListDatabases, op.DeleteDatabase, op.GetCollectionById)
-ONLY_V2 = (*ONLY_V2, op.GetIndexingStatus)
+ONLY_V2 = (*ONLY_V2, op.GetIndexingStatus, op.ForkCollection)
 
 
 def plain(value: Any) -> Any:
@@ -178,8 +179,8 @@ def structs_without_function(info: CollectionInfo) -> CollectionInfo:
 
 def test_every_operation_has_a_route_and_an_exchange() -> None:
     operations = {kind for kind in vars(op).values() if isinstance(kind, type) and issubclass(kind, Operation)}
-    # A vacuum is of a directory alone.
-    operations -= {Operation, op.Read, op.Write, op.Vacuum}
+    # A vacuum and a backup are of a directory alone; a server locates collections for itself.
+    operations -= {Operation, op.Read, op.Write, op.Vacuum, op.MakeBackup, op.LocateCollection}
     assert set(BY_OPERATION) == set(codec.EXCHANGES) == operations == {type(operation) for operation, _ in PAIRS}
     assert len({route.name for route in ROUTES}) == len(ROUTES)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from chromadb._cli.commands import Command, Failure, json_option
+from chromadb._cli.commands import Command, Failure, did_you_mean, json_option
 from chromadb._cli.output import print_json
 
 SHIPPED = Path(__file__).parent.parent / "_docs"
@@ -73,7 +73,8 @@ def docs(page: str | None, in_browser: bool) -> None:
     wanted = page.lower().removesuffix(".md")
     found = [name for name in pages if name.lower() == wanted]
     if not found:
-        raise Failure(f"There is no page {page}. There are {', '.join(pages)}.")
+        hint = did_you_mean(wanted, pages) or f" There are {', '.join(pages)}."
+        raise Failure(f"There is no page {page}.{hint}")
     path = folder / f"{found[0]}.md"
     if in_browser:
         click.launch(str(path))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from chromadb._cli.about import docs, show_version, version
+from chromadb._cli.backups import backup, restore
 from chromadb._cli.browse import browse
-from chromadb._cli.commands import Command, Group
+from chromadb._cli.commands import Command, Group, did_you_mean
 from chromadb._cli.copy import copy
 from chromadb._cli.databases import databases
 from chromadb._cli.maintenance import check, vacuum
@@ -53,7 +54,8 @@ def show_help(context: click.Context, names: tuple[str, ...]) -> None:
     for name in names:
         found = command.get_command(at, name) if isinstance(command, click.Group) else None
         if found is None:
-            raise click.UsageError(f"There is no command {at.command_path} {name}.", at)
+            known = command.commands if isinstance(command, click.Group) else ()
+            raise click.UsageError(f"There is no command {at.command_path} {name}.{did_you_mean(name, known)}", at)
         command, at = found, click.Context(found, info_name=name, parent=at)
     click.echo(command.get_help(at))
 
@@ -65,6 +67,8 @@ app.add_command(databases)
 app.add_command(vacuum)
 utils.add_command(check)
 utils.add_command(vacuum)
+utils.add_command(backup)
+utils.add_command(restore)
 app.add_command(utils)
 app.add_command(docs)
 app.add_command(version)

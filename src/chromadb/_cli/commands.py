@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
+
+from chromadb._model.names import shorten
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,6 +74,17 @@ class Group(Command, click.Group):
             ctx.exit()
         return super().parse_args(ctx, args)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command; an error names the one that may be meant."""
+        name = args[0]
+        if self.get_command(ctx, name) is None and not ctx.resilient_parsing and not name.startswith("-"):
+            raise click.UsageError(
+                f"There is no command {ctx.command_path} {name}.{did_you_mean(name, self.commands)}", ctx
+            )
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands."""
         return list(self.commands)
@@ -90,10 +103,50 @@ def force_option(function: F) -> F:
     return click.option("--force", "-f", is_flag=True, help="Do not ask.")(function)
 
 
+class Number(click.ParamType):  # type: ignore[type-arg]  # older ones have no arguments
+    """A number between two bounds; most is None where there is no upper one."""
+
+    name = "number"
+
+    def __init__(self, least: int, most: int | None = None, *, whole: bool = True) -> None:
+        self.least = least
+        self.most = most
+        self.whole = whole
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | float:
+        """Return the number that was written."""
+        try:
+            number = int(value) if self.whole else float(value)
+        except ValueError:
+            number = None
+        if number is None or not self.least <= number <= (number if self.most is None else self.most):
+            option = max(param.opts, key=len) if param is not None else "the number"
+            kind = "an integer" if self.whole else "a number"
+            bounds = f"of at least {self.least}" if self.most is None else f"from {self.least} to {self.most}"
+            raise click.UsageError(f"Expected {option} to be {kind} {bounds}, got {shorten(str(value))}.", ctx)
+        return number
+
+
 class Failure(click.ClickException):
     """A failure of a command, in a line for the user."""
 
     exit_code = 1
+
+
+class Interrupted(Failure):
+    """Ctrl+C, where there is something to say about it."""
+
+    exit_code = 130
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the question whether one of the known words is meant, with a space before it; nothing if none is near."""
+    import difflib
+
+    names = list(known)
+    near = [name for name in names if name.startswith(word)]
+    near = near or difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    return f" Did you mean {near[0]}?" if near and word else ""
 
 
 def confirm(question: str, *, force: bool) -> None:

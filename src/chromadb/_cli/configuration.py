@@ -13,9 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import click
+
 from chromadb._cli.commands import Failure
 from chromadb._model.names import describe, shorten
 from chromadb._settings import Settings
+from chromadb._settings.misspelt import remarks_on_environment
 from chromadb._settings.sources import refuse_or_warn
 from chromadb._settings.table import SETTINGS
 
@@ -32,18 +35,29 @@ class Key(NamedTuple):
 
 KEYS = {
     "persist_path": Key("persist_directory", "the directory of the data"),
-    "listen_address": Key(None, "the name or address to listen on"),
-    "port": Key(None, "the port"),
+    "listen_address": Key("chroma_server_host", "the name or address to listen on"),
+    "port": Key("chroma_server_http_port", "the port"),
     "log_path": Key(None, "a file that the log is appended to"),
     "workers": Key(None, "how many processes serve the directory"),
     "allow_reset": Key("allow_reset", "whether `reset()` is allowed"),
-    "cors_allow_origins": Key("chroma_server_cors_allow_origins", "origins whose pages may call the server"),
+    "read_only": Key("chroma_read_only", "whether the directory is only read"),
+    "cors_allow_origins": Key("chroma_cors_allow_origins", "origins whose pages may call the server"),
     "max_payload_size_bytes": Key("chroma_server_max_body_bytes", "the longest body of a request"),
-    "open_telemetry": Key(None, "`endpoint` and `service_name` of traces"),
+    "open_telemetry": Key("chroma_otel_collection_endpoint", "`endpoint` and `service_name` of traces"),
 }
 
 TEXTS = ("persist_path", "listen_address", "log_path")
 """Keys whose variable is taken as it is written."""
+
+OPTIONS = {
+    "persist_path": "--path",
+    "listen_address": "--host",
+    "port": "--port",
+    "log_path": "--log-path",
+    "workers": "--workers",
+    "allow_reset": "--allow-reset",
+}
+"""The options that say what a key says."""
 
 OPEN_TELEMETRY = {"endpoint": "chroma_otel_collection_endpoint", "service_name": "chroma_otel_service_name"}
 
@@ -85,6 +99,9 @@ class Configuration:
         log_path: str | None,
         workers: int | None,
         allow_reset: bool,
+        read_only: bool = False,
+        ssl_certfile: str | None = None,
+        ssl_keyfile: str | None = None,
     ) -> Configuration:
         """Return what options say, above the settings of the environment."""
         given: dict[str, Any] = {"is_persistent": True}
@@ -92,7 +109,25 @@ class Configuration:
             given["persist_directory"] = path
         if allow_reset:
             given["allow_reset"] = True
-        return Configuration(Settings(**given), host, port, log_path, workers or 1)
+        if read_only:
+            given["chroma_read_only"] = True
+        if ssl_certfile is not None:
+            given["chroma_server_ssl_certfile"] = ssl_certfile
+        if ssl_keyfile is not None:
+            given["chroma_server_ssl_keyfile"] = ssl_keyfile
+        if host is not None and not is_bare(host):
+            raise click.UsageError(f"{_no_bare_host('--host', host)} The port is an option of its own, --port.")
+        settings = Settings(**given)
+        keys = _keys_without_a_file(os.environ)
+        remarks = [*remarks_on_environment(but=keys), *keys.values()]
+        return Configuration(
+            settings,
+            _host_of(settings, remarks) if host is None else host,
+            settings.chroma_server_http_port if port is None else port,
+            log_path,
+            workers or 1,
+            remarks,
+        )
 
 
 def read_configuration(path: str, environment: Mapping[str, str] = os.environ) -> Configuration:
@@ -101,9 +136,8 @@ def read_configuration(path: str, environment: Mapping[str, str] = os.environ) -
     Raises:
         Failure: the file cannot be read, or is no mapping, or a value is not allowed.
     """
-    values = _read_file(path)
-    sources = dict.fromkeys(values, path)
-    remarks: list[str] = []
+    values, sources = _read_file(path)
+    remarks = remarks_on_environment([PREFIX + name.upper() for name in {**KEYS, **MEANINGLESS}])
     for name in {**KEYS, **MEANINGLESS}:
         variable = PREFIX + name.upper()
         text = environment.get(variable)
@@ -119,40 +153,90 @@ def read_configuration(path: str, environment: Mapping[str, str] = os.environ) -
     for name, value in values.items():
         if name == "open_telemetry":
             settings.update(_open_telemetry(value, sources[name], remarks))
-        elif name in KEYS:
-            setting = KEYS[name].setting
-            (own if setting is None else settings)[setting or name] = value
-        elif name in SETTINGS:
-            # Its own variable goes before the file as well.
-            if not environment.get(name.upper()):
-                settings[name] = value
+            continue
+        setting = name if name in SETTINGS else KEYS[name].setting if name in KEYS else None
+        # The variable of a setting goes before the file, whatever the key is called there.
+        if setting is not None and environment.get(setting.upper()) and not environment.get(PREFIX + name.upper()):
+            continue
+        if name in ("listen_address", "port") or (name in KEYS and setting is None):
+            own[name] = value
+        elif setting is not None:
+            if value is not None:
+                settings[setting] = SETTINGS[setting].convert(value, f"{name}, {sources[name]}")
         else:
             remarks.append(_without_effect(name, sources[name], value))
+    made = Settings(**settings)
+    host, port = _text(own, "listen_address", sources), _number(own, "port", 0, 65535, sources)
+    if host is not None and not is_bare(host):
+        raise Failure(f"{_no_bare_host('listen_address', host)} The port is a key of its own, port.")
     return Configuration(
-        Settings(**{name: value for name, value in settings.items() if value is not None}),
-        _text(own, "listen_address", sources),
-        _number(own, "port", 0, 65535, sources),
+        made,
+        _host_of(made, remarks) if host is None else host,
+        made.chroma_server_http_port if port is None else port,
         _text(own, "log_path", sources),
         _number(own, "workers", 1, 1024, sources) or 1,
         remarks,
     )
 
 
-def _read_file(path: str) -> dict[str, Any]:
+def is_bare(host: str) -> bool:
+    """Return whether a host is a name or an address, without scheme, port and path."""
+    return "/" not in host and (host.count(":") != 1 and not host.startswith("["))
+
+
+def _no_bare_host(what: str, host: str) -> str:
+    bare = host.partition("://")[2] or host
+    bare = bare.partition("/")[0]
+    bare = bare[1:].partition("]")[0] if bare.startswith("[") else bare.partition(":")[0]
+    hint = f", such as {bare}" if bare else ""
+    return f"Expected {what} to be a name or an address{hint}, without http:// and without a port; got {shorten(host)}."
+
+
+def _host_of(settings: Settings, remarks: list[str]) -> str | None:
+    """Return the host that the settings name for both sides, if a server can listen there."""
+    host = settings.chroma_server_host
+    if host is None or is_bare(host):
+        return host
+    remarks.append(
+        "chroma_server_host has no effect: it is a URL or has a port, which is for clients. --host names an address."
+    )
+    return None
+
+
+def _keys_without_a_file(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return a remark for every key in the environment, by its name: without a file they mean nothing, as published."""
+    remarks = {}
+    for name, key in KEYS.items():
+        variable, value = PREFIX + name.upper(), environment.get(PREFIX + name.upper())
+        if not value or value.startswith("tcp://"):
+            continue
+        option = OPTIONS.get(name)
+        ways = [way for way in (option, key.setting and f"{key.setting.upper()} in the environment") if way]
+        remarks[variable] = f"{variable} has no effect without a configuration file: use {' or '.join(ways)}."
+    return remarks
+
+
+def _read_file(path: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what a file says, and of each key where it stands."""
     import yaml
 
     try:
         with open(path, encoding="utf-8-sig") as file:
-            values = yaml.safe_load(file)
+            text = file.read()
+        values = yaml.safe_load(text)
     except OSError as error:
         raise Failure(f"The configuration file {path} cannot be read: {error.strerror or error}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise Failure(f"The configuration file {path} is no YAML: {' '.join(str(error).split())}.") from None
     if values is None:
-        return {}
+        return {}, {}
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise Failure(f"Expected {path} to hold keys and values, such as port: 8000; got {describe(values)}.")
-    return values
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert isinstance(node, yaml.MappingNode)
+    lines = {key.value: key.start_mark.line + 1 for key, _ in node.value}
+    # A key can come out of another mapping (<<), and then has no line of its own.
+    return values, {name: f"{path}, line {lines[name]}" if name in lines else path for name in values}
 
 
 def _parse(text: str, variable: str) -> Any:
@@ -171,7 +255,11 @@ def _open_telemetry(value: Any, source: str, remarks: list[str]) -> dict[str, An
     for name in value:
         if name not in OPEN_TELEMETRY:
             remarks.append(_without_effect(str(name), f"{source}, open_telemetry", known=OPEN_TELEMETRY))
-    return {setting: value[name] for name, setting in OPEN_TELEMETRY.items() if name in value}
+    return {
+        setting: SETTINGS[setting].convert(value[name], f"open_telemetry, {name}, {source}")
+        for name, setting in OPEN_TELEMETRY.items()
+        if value.get(name) is not None
+    }
 
 
 def _without_effect(name: str, source: str, value: Any = None, known: Mapping[str, Any] | None = None) -> str:

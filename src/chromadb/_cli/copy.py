@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from chromadb._cli.commands import Command, json_option
+from chromadb._cli.commands import Command, Interrupted, Number, json_option
 from chromadb._cli.output import plural, print_json, print_table, progress_bar
 from chromadb._cli.target import parse_target
 from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT
+from chromadb.errors import ChromaError, TransferError
+
+if TYPE_CHECKING:
+    from chromadb._transfer.copying import CollectionCopy
 
 BATCH = 1000
 
@@ -21,7 +27,9 @@ BATCH = 1000
         chroma copy --from ./data --to https://api.example.com --to-header 'X-Chroma-Token: secret' --all
     """,
 )
-@click.option("--from", "source", required=True, metavar="PLACE", help="A directory, or the URL of a server.")
+@click.option(
+    "--from", "source", required=True, metavar="PLACE", help="The path of a directory or the URL of a server."
+)
 @click.option("--to", "target", required=True, metavar="PLACE", help="The same; a directory is made if it is missing.")
 @click.option("--all", "everything", is_flag=True, help="Copy all collections of the database.")
 @click.option(
@@ -35,7 +43,7 @@ BATCH = 1000
 @click.option("--resume", is_flag=True, help="Continue copies that were interrupted.")
 @click.option(
     "--batch",
-    type=click.IntRange(1, 100_000),
+    type=Number(1, 100_000),
     default=BATCH,
     show_default=True,
     metavar="NUMBER",
@@ -77,15 +85,19 @@ def copy(
     beginning of what is to be copied. What is written to a collection while it is copied may be missing.
 
     Tenant and database must exist on the other side: chroma db create makes a database.
+
+    A directory is written as its path (./data), a server as its URL (http://localhost:8000). After Ctrl+C what was
+    copied stays, and --resume continues.
     """
     from chromadb._transfer.copying import Copying, Side, list_copies
 
     wanted = list(dict.fromkeys(name.strip() for group in names for name in group.split(",") if name.strip()))
     if everything == bool(names) or not (everything or wanted):
         raise click.UsageError("Expected --all, or --collections with a name, to say what to copy.")
-    one, other = parse_target(source, from_headers), parse_target(target, to_headers)
+    one, other = parse_target(source, from_headers, "--from"), parse_target(target, to_headers, "--to")
     if one.is_same(other) and (from_tenant, from_database) == (to_tenant, to_database):
         raise click.UsageError("Expected two places, got the same one twice.")
+    other.check_new(to_tenant, to_database)
     with one.client(from_tenant, from_database) as reader:
         here = Side(reader._runner, from_tenant, from_database, str(one))
         collections = list_copies(here, None if everything else wanted)
@@ -93,9 +105,16 @@ def copy(
             copying = Copying(here, Side(writer._runner, to_tenant, to_database, str(other)), batch)
             for each in collections:
                 copying.prepare(each, resume=resume)
-            for each in collections:
-                task = progress.add_task(each.name, total=each.total, completed=each.already)
-                copying.copy(each, lambda done, task=task: progress.update(task, completed=done))  # type: ignore[misc]
+            try:
+                for each in collections:
+                    task = progress.add_task(each.name, total=each.total, completed=each.already)
+                    copying.copy(each, lambda done, task=task: progress.update(task, completed=done))  # type: ignore[misc]
+            except KeyboardInterrupt:
+                raise Interrupted(f"Interrupted. {_so_far(collections)}") from None
+            except TransferError:
+                raise
+            except ChromaError as error:
+                raise type(error)(f"{error.message()} {_so_far(collections)}") from error
     if as_json:
         fields = ("name", "total", "already", "copied")
         print_json([{field: getattr(each, field) for field in fields} for each in collections])
@@ -105,3 +124,12 @@ def copy(
         click.echo(f"{plural(len(collections), 'collection')} copied to {other}.")
     else:
         click.echo(f"There is no collection in database {from_database!r} of {one}.", err=True)
+
+
+def _so_far(collections: list[CollectionCopy]) -> str:
+    """Return what is copied, and how to go on."""
+    begun = [each for each in collections if each.target is not None and each.already + each.copied < each.total]
+    done = [each for each in collections if each.target is not None and each not in begun]
+    parts = [f"{each.already + each.copied:,} of {plural(each.total, 'record')} of {each.name!r}" for each in begun]
+    so_far = " and ".join([f"{len(done)} of {plural(len(collections), 'collection')}", *parts])
+    return f"Copied so far: {so_far}. To continue, run the same command with --resume."

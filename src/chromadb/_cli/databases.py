@@ -7,6 +7,7 @@ import click
 from chromadb._cli.commands import Group, confirm, force_option, json_option
 from chromadb._cli.output import plural, print_json, print_table
 from chromadb._cli.target import Target, target_options, tenant_option
+from chromadb._model.names import DEFAULT_DATABASE, check_space_name
 
 
 @click.group("db", cls=Group)
@@ -44,6 +45,9 @@ def list_databases(target: Target, tenant: str, as_json: bool) -> None:
 @tenant_option
 def create_database(name: str, target: Target, tenant: str) -> None:
     """Create a database. A directory that does not exist is made."""
+    # A directory is made only for what can be.
+    check_space_name(name, "database")
+    target.check_new(tenant, DEFAULT_DATABASE)
     with target.admin(create=True) as admin:
         admin.create_database(name, tenant)
     click.echo(f"Database {name!r} is made in tenant {tenant!r} of {target}.")

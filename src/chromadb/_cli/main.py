@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import click
 
+from chromadb._cli.advice import for_command_line
 from chromadb._cli.app import app
 from chromadb._cli.commands import is_debugging
 from chromadb.errors import ChromaError
@@ -52,19 +54,17 @@ def _run(arguments: Sequence[str] | None) -> int:
         command = error.ctx.command_path if error.ctx else "chroma"
         return _fail(command, f"{error.format_message()} See {command} --help.", USAGE)
     except click.ClickException as error:
-        return _fail("chroma", error.format_message(), error.exit_code)
+        return _fail("chroma", error.format_message(), error.exit_code, traced=True)
     except ChromaError as error:
-        if is_debugging():
-            raise
-        return _fail("chroma", error.message(), FAILURE)
+        return _fail("chroma", for_command_line(error.message()), FAILURE, traced=True)
     except Exception as error:
-        if is_debugging():
-            raise
-        text = f"{type(error).__name__}: {error}. This was not expected: run it again with --debug to see where."
-        return _fail("chroma", text, FAILURE)
+        hint = "" if is_debugging() else " This was not expected: run it again with --debug to see where."
+        return _fail("chroma", f"{type(error).__name__}: {error}.{hint}", FAILURE, traced=True)
 
 
-def _fail(command: str, message: str, code: int) -> int:
+def _fail(command: str, message: str, code: int, *, traced: bool = False) -> int:
+    if traced and is_debugging():
+        traceback.print_exc()
     click.echo(f"{command}: {' '.join(message.split())}", err=True)
     return code
 

@@ -13,6 +13,9 @@ import click
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+WIDE = 1000
+"""Columns of what is no terminal."""
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -37,19 +40,37 @@ def one_line(text: str, most: int) -> str:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
-    """Print rows below the names of their columns; those named in `right` are aligned there."""
+    """Print rows below the names of their columns; those named in `right` are aligned there.
+
+    Where a terminal is too narrow for a row in one line, each row is a paragraph: its first value, the others below.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
+    cells = [[harmless(str(cell)) for cell in row] for row in rows]
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(harmless(str(cell))) for cell in row))
+    for row in cells:
+        table.add_row(*map(Text, row))
     # In a file or a pipe a row is a line, however long.
-    Console(highlight=False, width=None if sys.stdout.isatty() else 1000).print(table)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    if Measurement.get(console, console.options.update(max_width=WIDE), table).maximum > console.width:
+        _print_paragraphs(columns, cells)
+    else:
+        console.print(table)
+
+
+def _print_paragraphs(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    for first, *others in rows:
+        click.echo(first)
+        for name, value in zip(columns[1:], others, strict=True):
+            if value:
+                click.echo(f"  {name}: {value}" if name else f"  {value}")
+        click.echo()
 
 
 def human_size(size: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from chromadb._cli.commands import Command
+from chromadb._cli.commands import Command, Number
 
 HOST, PORT = "localhost", 8000
 
@@ -16,6 +16,7 @@ HOST, PORT = "localhost", 8000
     examples="""
         chroma run --path ./data
         chroma run --path ./data --host 0.0.0.0 --port 9000 --log-path chroma.log
+        chroma run --path ./data --ssl-certfile cert.pem --ssl-keyfile key.pem
         chroma run config.yaml
     """,
 )
@@ -23,26 +24,35 @@ HOST, PORT = "localhost", 8000
 @click.option(
     "--path", metavar="DIRECTORY", help="The directory of the data, made if it is missing.  [default: ./chroma]"
 )
-@click.option("--host", metavar="HOST", help=f"The name or address to listen on.  [default: {HOST}]")
+@click.option(
+    "--host",
+    metavar="HOST",
+    help=f"The name or address to listen on.  [default: the setting chroma_server_host, {HOST}]",
+)
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=Number(0, 65535),
     metavar="PORT",
-    help=f"The port; 0 takes one that is free.  [default: {PORT}]",
+    help=f"The port; 0 takes one that is free.  [default: the setting chroma_server_http_port, {PORT}]",
 )
 @click.option("--log-path", metavar="FILE", help="A file that the log is appended to.  [default: standard error]")
 @click.option(
     "--workers",
-    type=click.IntRange(min=1),
+    type=Number(1),
     metavar="NUMBER",
     help="How many processes serve the directory.  [default: 1]",
 )
+@click.option("--ssl-certfile", metavar="FILE", help="Speak HTTPS, with the certificate in this PEM file.")
+@click.option(
+    "--ssl-keyfile", metavar="FILE", help="The PEM file with its key.  [default: the file of the certificate]"
+)
+@click.option("--read-only", is_flag=True, help="Serve the directory for reading only; every write is refused.")
 @click.option("--allow-reset", is_flag=True, help="Allow reset(), which deletes everything.")
 def run(config_path: str | None, **flags: Any) -> None:
     """Serve a directory to HTTP clients until Ctrl+C.
 
-    Everything else is configured by settings, in the environment or in a file .env: see chroma docs settings. A
-    CONFIG_PATH, a file in YAML, has the place of all options: see chroma docs cli.
+    Everything else is configured by settings, in the environment or in a file .env: see chroma docs settings, and for
+    who may do what, chroma docs auth. A CONFIG_PATH, a file in YAML, has the place of all options: see chroma docs cli.
 
     The exit code is 1 if it could not start: the port is taken, the directory cannot be used.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from chromadb._model.configuration import check_ef_search, parse_configuration
 from chromadb._model.entities import Address
 from chromadb._model.metadata import check_collection_metadata
 from chromadb._model.names import check_collection_name, shorten
+from chromadb._model.names import describe as describe_value
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records, check_ids, check_records, check_texts
 from chromadb._model.results import check_count, check_include
@@ -27,6 +30,35 @@ QUERY_INCLUDE: Include = ["metadatas", "documents", "distances"]
 
 
 NO_VECTORS: Matrix = np.empty((0, 0), dtype=np.float32)
+
+
+def backup_operation(path: Any, dated: bool, keep: Any, progress: Any) -> op.MakeBackup:
+    """Return the operation that ``backup()`` asks for.
+
+    Raises:
+        InvalidArgumentError: an argument is not allowed, or two contradict each other.
+    """
+    most = check_count(keep, "keep", least=1)
+    if most is not None and not dated:
+        raise InvalidArgumentError(
+            "Expected keep together with dated=True, got keep alone. One backup in its own directory is never removed."
+        )
+    return op.MakeBackup(check_directory(path, "path"), bool(dated), most, progress)
+
+
+def check_directory(path: Any, what: str) -> Path:
+    """Return the path of a directory, absolute.
+
+    Raises:
+        InvalidArgumentTypeError: it is none.
+        InvalidArgumentError: no system has such a path.
+    """
+    if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
+        raise InvalidArgumentTypeError(f"Expected {what} to be a str or a Path, got {describe_value(path)}.")
+    text = os.fspath(path)
+    if not text or "\0" in text:
+        raise InvalidArgumentError(f"Expected {what} to be the path of a directory, got {text!r}.")
+    return Path(os.path.abspath(text))
 
 
 def create_operation(

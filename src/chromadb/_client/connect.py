@@ -12,7 +12,9 @@ from chromadb._client.http.endpoint import DEFAULT_HOST, DEFAULT_PORT, check_hos
 from chromadb._client.system import AsyncSystem, System, shared_system
 from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT, describe
 from chromadb._model.operations import Runner
+from chromadb._observability import observe
 from chromadb._settings import Settings
+from chromadb._telemetry import told
 from chromadb._thin import full_package
 from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError
 
@@ -179,8 +181,10 @@ async def AsyncClient(
     from chromadb._client.http.options import http_options
 
     chosen = _check(get_settings() if settings is None else settings)
-    runner = AsyncHttpRunner(http_options(chosen))
-    system = AsyncSystem(runner, chosen.model_copy(), runner.base_url).share()
+    server = AsyncHttpRunner(http_options(chosen))
+    observer = observe(chosen)
+    runner = server if observer is None else observer.async_client(server)
+    system = AsyncSystem(runner, chosen.model_copy(), server.base_url, server).share()
     system.by_identity = chosen.chroma_overwrite_singleton_tenant_database_access_from_auth
     return await Asynchronous.join(system, tenant, database)
 
@@ -212,8 +216,10 @@ def _http_system(settings: Settings) -> System:
     from chromadb._client._sync.http import HttpRunner
     from chromadb._client.http.options import http_options
 
-    runner = HttpRunner(http_options(settings))
-    system = System(runner, settings.model_copy(), runner.base_url, server=runner).share()
+    server = HttpRunner(http_options(settings))
+    observer = observe(settings)
+    runner = server if observer is None else observer.client(server)
+    system = System(runner, settings.model_copy(), server.base_url, server=server).share()
     system.by_identity = settings.chroma_overwrite_singleton_tenant_database_access_from_auth
     return system
 
@@ -264,5 +270,5 @@ def _engine(path: str | None, settings: Settings) -> Runner:
         f"{ASYNC_HTTP_API!r}"
     )
     with full_package("The embedded database", instead):
-        from chromadb._engine.local import open_engine
-    return open_engine(path, settings)
+        from chromadb._engine.local import open_engine, surrounded
+    return told(lambda: surrounded(open_engine(path, settings), settings, observe(settings)), settings)

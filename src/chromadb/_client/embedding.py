@@ -9,7 +9,7 @@ import numpy as np
 
 from chromadb._embed.base import class_name, embed, function_label
 from chromadb._embed.default import DefaultEmbeddingFunction
-from chromadb._embed.registry import build, conflict, describe
+from chromadb._embed.registry import build, check_function, conflict, describe
 from chromadb._model.configuration import Configuration
 from chromadb._model.names import describe as describe_value
 from chromadb._model.vectors import Matrix
@@ -78,7 +78,8 @@ class CollectionEmbedding:
         collection: its name, for messages.
 
     Raises:
-        EmbeddingFunctionError: the function given is another one than the stored one; both are named.
+        EmbeddingFunctionError: the function given is another one than the stored one, or of another model; both are
+            named.
         InvalidArgumentTypeError: the data loader cannot be called.
     """
 
@@ -87,13 +88,11 @@ class CollectionEmbedding:
     ) -> None:
         self._collection = collection
         self.data_loader = check_data_loader(data_loader)
-        self._given = given
+        self.given = given
         self._stored = configuration.embedding_function
         self._resolved: Any = None
         if given is not None and given is not DEFAULT_FUNCTION:
-            reason = conflict(self._stored, describe(given), collection)
-            if reason:
-                raise EmbeddingFunctionError(reason)
+            check_function(given, self._stored, collection)
 
     @property
     def function(self) -> Any:
@@ -102,8 +101,8 @@ class CollectionEmbedding:
         Raises:
             EmbeddingFunctionError: none was given, and the stored one cannot be built.
         """
-        if self._given is not DEFAULT_FUNCTION:
-            return self._given
+        if self.given is not DEFAULT_FUNCTION:
+            return self.given
         if self._stored is None or self._stored.get("name") == DEFAULT_FUNCTION.name():
             return DEFAULT_FUNCTION
         if self._resolved is None:

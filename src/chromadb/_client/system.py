@@ -105,10 +105,10 @@ class System(_Shared):
 class AsyncSystem(_Shared):
     """The shared part of asynchronous clients."""
 
-    def __init__(self, runner: AsyncRunner, settings: Settings, where: str) -> None:
+    def __init__(self, runner: AsyncRunner, settings: Settings, where: str, server: Any = None) -> None:
         super().__init__(settings, where)
         self.runner = runner
-        self.server: Any = runner
+        self.server = runner if server is None else server
 
     def begin(self) -> AsyncRunner:
         """Return a runner for one client and its collections."""

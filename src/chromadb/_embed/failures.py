@@ -104,7 +104,7 @@ _TEXTS: dict[type[errors.EmbeddingProviderError], str] = {
     "or in smaller portions.",
     errors.EmbeddingModelNotFoundError: "{title} does not have {model}, or not at this address{said}. "
     "Check the name of the model and the address.",
-    errors.EmbeddingInputTooLongError: "A text is longer than {model} of {title} reads{said}. {longest} Split it.",
+    errors.EmbeddingInputTooLongError: "A text is longer than {title} reads with {model}{said}. {longest} Split it.",
     errors.EmbeddingRequestError: "{title} refuses the request{said}. Check the parameters of the embedding function "
     "and the texts. {longest}",
     errors.EmbeddingAnswerError: "The answer of {title} does not fit its client library, or this one{said}. "

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from chromadb._model.names import shorten
 from chromadb.errors import EmbeddingAnswerError
 
@@ -33,11 +35,11 @@ def post(client: httpx.Client, url: str, body: Any) -> Any:
         httpx.HTTPError: no answer came, or one of a status that is no success.
         EmbeddingAnswerError: the answer is no JSON.
     """
-    response = client.post(url, json=body)
+    response = client.post(url, content=orjson.dumps(body), headers={"Content-Type": "application/json"})
     response.raise_for_status()
     try:
-        return response.json()
-    except ValueError as error:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError as error:
         raise EmbeddingAnswerError(
             f"Expected {response.url.host} to answer with JSON, got {shorten(response.text)}. Check the address."
         ) from error

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chromadb._embed.provider import is_installed
+from chromadb._embed.packages import install_command, is_installed
 from chromadb._model.names import describe
 from chromadb.errors import EmbeddingFunctionError
 
@@ -47,8 +47,7 @@ def package(name: str, function: object, extra: str) -> Any:
     """
     if not is_installed(name):
         raise EmbeddingFunctionError(
-            f"The package {name} is not installed; {type(function).__name__} needs it. "
-            f"Run pip install 'chromadb[{extra}]'."
+            f"The package {name} is not installed; {type(function).__name__} needs it. Run {install_command(extra)}."
         )
     return importlib.import_module(name)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import os
 import random
@@ -19,6 +18,7 @@ from typing_extensions import Self
 
 from chromadb._embed.base import EmbeddingFunction
 from chromadb._embed.failures import explain, read_failure
+from chromadb._embed.packages import install_command, is_installed
 from chromadb._embed.secrets import without_secrets
 from chromadb._model.names import describe, shorten
 from chromadb._model.types import Documents, Embeddings, Space
@@ -26,6 +26,7 @@ from chromadb.errors import (
     EmbeddingAnswerError,
     EmbeddingAuthenticationError,
     EmbeddingFunctionError,
+    EmbeddingInputTooLongError,
     EmbeddingProviderError,
 )
 
@@ -82,7 +83,7 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
     """
 
     provider: ClassVar[Provider]
-    _fixed: ClassVar[tuple[str, ...]] = ("model_name", "model", "dimensions", "dimension", "url", "deployment_id")
+    _fixed: ClassVar[tuple[str, ...]] = ("model_name", "model", "dimensions", "dimension")
 
     api_key_env_var: str | None = None
 
@@ -91,7 +92,7 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
         if about.package is not None and not is_installed(about.package):
             raise EmbeddingFunctionError(
                 f"The client library of {about.title} ({about.package}) is not installed; {type(self).__name__} needs "
-                f"it. Run pip install 'chromadb[{about.extra}]'."
+                f"it. Run {install_command(about.extra)}."
             )
         unknown = set(options) - _OPTIONS
         if unknown:
@@ -145,7 +146,7 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
             raise EmbeddingFunctionError(f"Expected the texts to embed to be a list of str, got {describe(texts)}.")
         if not texts:
             return np.empty((0, 0), dtype=np.float32)
-        parts = [self._embed_batch(batch, purpose) for batch in self._batches(texts)]
+        parts = [part for batch in self._batches(texts) for part in self._embed_parts(batch, purpose)]
         dimensions = {part.shape[1] for part in parts}
         if len(dimensions) > 1:
             raise EmbeddingAnswerError(
@@ -167,8 +168,20 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
             filled += len(data)
         yield batch
 
+    def _embed_parts(self, texts: list[str], purpose: Purpose) -> Iterator[NDArray[np.float32]]:
+        """Yield the vectors of a batch: halves of it, where its texts are too long together."""
+        try:
+            yield self._embed_batch(texts, purpose)
+        except EmbeddingInputTooLongError:
+            if len(texts) == 1:
+                raise
+            half = len(texts) // 2
+            yield from self._embed_parts(texts[:half], purpose)
+            yield from self._embed_parts(texts[half:], purpose)
+
     def _embed_batch(self, texts: list[str], purpose: Purpose) -> NDArray[np.float32]:
-        answer = self._repeat(lambda: self._request(self._client(), texts, purpose), texts)
+        client = self._client()
+        answer = self._repeat(lambda: self._request(client, texts, purpose), texts)
         try:
             vectors = np.asarray(answer, dtype=np.float32)
         except (TypeError, ValueError) as error:
@@ -331,21 +344,14 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
             EmbeddingFunctionError: what decides on the vectors differs; both are named.
         """
         for name in self._fixed:
-            old = old_config.get(name)
-            new = new_config.get(name, old)
+            if name not in old_config or name not in new_config:
+                continue
+            old, new = old_config[name], new_config[name]
             if old != new:
                 raise EmbeddingFunctionError(
                     f"Expected {name} to be {shorten(old)}, as the collection has it, got {shorten(new)}: its vectors "
                     "could not be compared with those that are stored. Embed the documents again into a new collection."
                 )
-
-
-def is_installed(package: str) -> bool:
-    """Tell whether a package can be imported; of ``a.b`` only ``a`` is."""
-    try:
-        return importlib.util.find_spec(package) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 def _parameters(function_class: type) -> list[inspect.Parameter]:
@@ -362,7 +368,5 @@ def _checked_number(name: str, value: Any, *, above: float) -> float:
 
 def _longest(texts: Sequence[str]) -> str:
     place = max(range(len(texts)), key=lambda each: len(texts[each]))
-    return (
-        f"The longest of the {len(texts)} texts of the request has {len(texts[place]):,} characters: "
-        f"{shorten(texts[place])}."
-    )
+    which = f"The longest of the {len(texts)} texts of the request" if len(texts) > 1 else "The text"
+    return f"{which} has {len(texts[place]):,} characters: {shorten(texts[place])}."

@@ -224,6 +224,29 @@ def conflict(
     )
 
 
+def check_function(
+    function: object, stored: Mapping[str, Any] | None, collection: str | None = None
+) -> dict[str, Any] | None:
+    """Return the description of a function that is given for a collection.
+
+    Args:
+        stored: the description of the function that the collection stores.
+
+    Raises:
+        EmbeddingFunctionError: it must not be used with the collection: it is another function, or the same with a
+            configuration that its ``validate_config_update`` refuses, such as another model.
+    """
+    given = describe(function)
+    reason = conflict(stored, given, collection)
+    if reason:
+        raise EmbeddingFunctionError(reason)
+    validate = getattr(function, "validate_config_update", None)
+    if stored and given and callable(validate) and stored.get("name") == given.get("name"):
+        config = stored.get("config")
+        validate(config if isinstance(config, dict) else {}, given.get("config", {}))
+    return given
+
+
 def _named(collection: str | None) -> str:
     return "The collection" if collection is None else f"Collection {collection!r}"
 

@@ -58,6 +58,10 @@ def _get_collection_by_id(backend: Backend, operation: op.GetCollectionById) -> 
     return backend.get_collection_by_id(operation.tenant, operation.database, operation.id)
 
 
+def _locate_collection(backend: Backend, operation: op.LocateCollection) -> CollectionInfo:
+    return backend.get_collection_by_id(None, None, operation.id)
+
+
 def _list_collections(backend: Backend, operation: op.ListCollections) -> list[CollectionInfo]:
     return backend.list_collections(operation.tenant, operation.database, operation.limit, operation.offset)
 
@@ -81,6 +85,10 @@ def _modify_collection(backend: Backend, operation: op.ModifyCollection) -> Coll
     return backend.update_collection(operation.address, change)
 
 
+def _fork_collection(backend: Backend, operation: op.ForkCollection) -> CollectionInfo:
+    return backend.fork_collection(operation.address, operation.name)
+
+
 def _delete_collection(backend: Backend, operation: op.DeleteCollection) -> None:
     backend.delete_collection(operation.tenant, operation.database, operation.name)
 
@@ -95,8 +103,10 @@ HANDLERS: dict[type[Operation[Any]], Callable[[Backend, Any], Any]] = {
     op.CreateCollection: _create_collection,
     op.GetCollection: _get_collection,
     op.GetCollectionById: _get_collection_by_id,
+    op.LocateCollection: _locate_collection,
     op.ListCollections: _list_collections,
     op.CountCollections: _count_collections,
     op.ModifyCollection: _modify_collection,
+    op.ForkCollection: _fork_collection,
     op.DeleteCollection: _delete_collection,
 }

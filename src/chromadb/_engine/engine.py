@@ -12,11 +12,18 @@ from typing import Any, cast
 
 from chromadb._engine import catalog, read, write
 from chromadb._model import operations as op
-from chromadb._model.entities import Finding, UserIdentity, Vacuumed
+from chromadb._model.entities import Backup, Finding, UserIdentity, Vacuumed
 from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT
 from chromadb._model.operations import Operation, R
 from chromadb._storage.base import Backend
-from chromadb.errors import ChromaError, ClosedClientError, InternalError, NotFoundError, ResetDisabledError
+from chromadb.errors import (
+    ChromaError,
+    ClosedClientError,
+    InternalError,
+    NotFoundError,
+    ResetDisabledError,
+    StorageChangedError,
+)
 
 logger = logging.getLogger("chromadb.engine")
 
@@ -25,6 +32,10 @@ API_VERSION = "1.5.9"
 
 MAX_BATCH_SIZE = 100_000
 """Records per call that callers are advised to keep to. More are accepted: one call is one transaction, of any size."""
+
+
+CHANGES = 3
+"""How often a read is begun anew because somebody wrote to a file that nobody had open for writing."""
 
 
 class Engine:
@@ -54,7 +65,18 @@ class Engine:
         handler = _HANDLERS.get(type(operation))
         if handler is None:
             raise InternalError(f"The engine cannot run {type(operation).__name__}.")
+        for _ in range(CHANGES):
+            try:
+                return cast(R, handler(self, operation))
+            except StorageChangedError:
+                # Only a client that is read-only meets it, so doing it again does no harm.
+                continue
         return cast(R, handler(self, operation))
+
+    def is_ready(self, operation: op.Count | op.Get | op.Query) -> bool:
+        """Return whether a read has nothing to open or load first; it answers at once."""
+        collection = operation.address.collection
+        return not self._closed and self.backend.is_loaded(collection, vectors=isinstance(operation, op.Query))
 
     def close(self) -> None:
         """Close the backend. Calling it again does nothing."""
@@ -99,6 +121,10 @@ def _vacuum(engine: Engine, operation: op.Vacuum) -> list[Vacuumed]:
     return engine.backend.vacuum(operation.timeout, operation.progress)
 
 
+def _make_backup(engine: Engine, operation: op.MakeBackup) -> Backup:
+    return engine.backend.backup(operation.target, operation.dated, operation.keep, operation.progress, API_VERSION)
+
+
 def _reset(engine: Engine, operation: op.Reset) -> bool:
     if not engine.allow_reset:
         raise ResetDisabledError(
@@ -121,6 +147,7 @@ _HANDLERS: dict[type[Operation[Any]], Callable[[Engine, Any], Any]] = {
     op.GetUserIdentity: _user_identity,
     op.Check: _check,
     op.Vacuum: _vacuum,
+    op.MakeBackup: _make_backup,
     op.Reset: _reset,
     **{
         kind: _on_backend(function)

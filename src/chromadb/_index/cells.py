@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._index.distance import Matrix
-from chromadb._index.faiss import Candidates, candidates_of, faiss_here, scaled
+from chromadb._index.faiss import Candidates, candidates_of, faiss_here, save_index, scaled
+from chromadb._tracing import ALL, spanned
 from chromadb.errors import StorageCorruptError
 
 ENOUGH, SHARE = 20_000, 0.8
@@ -99,7 +100,7 @@ class Cells:
 
     def save(self, path: str) -> None:
         """Write the cells to a file."""
-        faiss_here().write_index(self._index, path)
+        save_index(self._index, path)
 
     @classmethod
     def open(cls, path: str, space: str) -> Cells:
@@ -136,6 +137,7 @@ class Cells:
         cells: NDArray[np.int64] = order[0]
         return cells
 
+    @spanned("index.cells", ALL)
     def nearest(
         self,
         query: Matrix,

@@ -26,6 +26,33 @@ def faiss_here() -> Any:
     return faiss
 
 
+def save_index(index: Any, path: str) -> None:
+    """Write an index to a file.
+
+    By our own writes: those of faiss fail without a word when what was buffered does not fit the disk any more.
+
+    Raises:
+        OSError: it could not be written as a whole.
+    """
+    faiss, failures = faiss_here(), []
+    with open(path, "wb") as file:
+
+        def write(block: bytes) -> None:
+            try:
+                file.write(block)
+            except OSError as error:
+                failures.append(error)
+                raise
+
+        try:
+            faiss.write_index(index, faiss.PyCallbackIOWriter(write))
+        except RuntimeError:
+            # All that faiss says of an error of Python is that there was one.
+            if failures:
+                raise failures[0] from None
+            raise
+
+
 class Candidates(NamedTuple):
     """Entries that may be among the nearest, nearest first, and their distances as codes tell them."""
 

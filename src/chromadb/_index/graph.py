@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from chromadb._index.codes import empty_graph, is_binary
 from chromadb._index.distance import Matrix
-from chromadb._index.faiss import Candidates, candidates_of, faiss_here, scaled
+from chromadb._index.faiss import Candidates, candidates_of, faiss_here, save_index, scaled
+from chromadb._tracing import ALL, spanned
 from chromadb.errors import StorageCorruptError
 
 Entries = NDArray[np.int64]
@@ -105,7 +106,7 @@ class Graph:
 
     def save(self, path: str) -> None:
         """Write the graph to a file."""
-        faiss_here().write_index(self._index, path)
+        save_index(self._index, path)
 
     @classmethod
     def open(cls, path: str, space: str) -> Graph:
@@ -123,6 +124,7 @@ class Graph:
             raise StorageCorruptError(f"{path} is not a graph but {type(index).__name__}.")
         return cls(index, space, mapped=True)
 
+    @spanned("index.walk", ALL)
     def nearest(self, query: Matrix, ef: int) -> Candidates:
         """Return about the `ef` nearest entries, by a walk that looks at so many candidates."""
         faiss = faiss_here()
@@ -130,6 +132,7 @@ class Graph:
         scores, found = self._index.search(scaled(self._space, query[np.newaxis]), ef, params=parameters)
         return candidates_of(self._space, found[0], scores[0])
 
+    @spanned("index.compare", ALL)
     def compare(self, query: Matrix, entries: Entries) -> Candidates:
         """Return `entries` by their codes, nearest first."""
         vectors, point = self.codes.reconstruct_batch(entries), scaled(self._space, query[np.newaxis])[0]
@@ -142,6 +145,7 @@ class Graph:
             order = np.argsort(scores, kind="stable")
         return candidates_of(self._space, entries[order], scores[order])
 
+    @spanned("index.scan", ALL)
     def scan(self, query: Matrix, count: int, bitmap: NDArray[np.uint8] | None) -> Candidates:
         """Return the `count` nearest entries by their codes, of all that are allowed.
 

@@ -15,6 +15,7 @@ from chromadb._index.distance import Matrix, exact_distances, squared_norms, wel
 from chromadb._index.flat import FlatIndex
 from chromadb._index.planner import nearest
 from chromadb._index.segment import Segment
+from chromadb._tracing import ALL, span, spanned
 
 Places = NDArray[np.intp]
 Hits = tuple[Places, NDArray[np.float32]]
@@ -138,7 +139,8 @@ class Vectors:
             exact: compare every vector that is allowed.
         """
         n = max(1, min(n, choice.count))
-        loose = self.loose.search(space, queries, n, choice.mask[self.loose_places.values])
+        with span("index.loose", ALL):
+            loose = self.loose.search(space, queries, n, choice.mask[self.loose_places.values])
         return [
             self._merge(space, query, n, hits, choice, fetch, ef_search, exact or not _codes_serve(query))
             for query, hits in zip(queries, loose, strict=True)
@@ -159,14 +161,15 @@ class Vectors:
         distances = [loose[1]]
         for sealed in self.sealed:
             allowed = self._allowed(sealed, choice)
-            entries, its_distances = nearest(
-                sealed.segment,
-                query,
-                allowed.count if exact else n,
-                ef_search,
-                allowed,
-                partial(_measure, space, query, fetch, sealed.places),
-            )
+            with span("index.segment", ALL):
+                entries, its_distances = nearest(
+                    sealed.segment,
+                    query,
+                    allowed.count if exact else n,
+                    ef_search,
+                    allowed,
+                    partial(_measure, space, query, fetch, sealed.places),
+                )
             found.append(sealed.places[entries])
             distances.append(its_distances)
         all_places, all_distances = np.concatenate(found), np.concatenate(distances)
@@ -192,6 +195,7 @@ class Vectors:
         return allowed
 
 
+@spanned("index.rescore", ALL)
 def _measure(
     space: str, query: Matrix, fetch: FetchVectors, places: Places, entries: NDArray[np.int64]
 ) -> NDArray[np.float64]:

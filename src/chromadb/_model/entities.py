@@ -101,6 +101,37 @@ class IndexingStatus(_Entity):
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What the open collections of this process take."""
+
+    collections: int = 0
+    """How many are open."""
+    nbytes: int = 0
+    """Memory, mapped files not counted."""
+    loose: int = 0
+    """Vectors in no segment, which are compared one by one."""
+    unbuilt: int = 0
+    """Records that were written or deleted since the last build, about."""
+    due: int = 0
+    """Collections that wait to be built."""
+
+
+@dataclass(frozen=True)
+class TenantUsage:
+    """What a tenant stores, in all of its databases."""
+
+    collections: int = 0
+    records: int = 0
+    nbytes: int = 0
+    """Of files."""
+
+    def __add__(self, other: TenantUsage) -> TenantUsage:
+        return TenantUsage(
+            self.collections + other.collections, self.records + other.records, self.nbytes + other.nbytes
+        )
+
+
+@dataclass(frozen=True)
 class Vacuumed(_Entity):
     """What a vacuum did to the catalog, or to one collection."""
 
@@ -116,6 +147,48 @@ class Vacuumed(_Entity):
     error: str | None = None
     """Why it could not be done; None if it could."""
     _keys = ("where", "name", "size_before", "size_after", "removed", "error")
+
+
+@dataclass(frozen=True)
+class Repaired(_Entity):
+    """What a repair did to the catalog, or to one collection."""
+
+    where: str
+    """The damaged file, below the directory of the data."""
+    name: str
+    """Tenant, database and collection, "default_tenant/default_database/docs"; "catalog"."""
+    saved: int = 0
+    """Records; of the catalog collections."""
+    lost: int = 0
+    """Records that are not there any more, as far as is known how many there were."""
+    lost_ids: list[str] = field(default_factory=list)
+    """The ids of those of them that are known."""
+    kept: list[str] = field(default_factory=list)
+    """Where the damaged files are now; one that ends in ``.jsonl`` has what can be read of lost records."""
+    notes: list[str] = field(default_factory=list)
+    """What else there is to say."""
+    error: str | None = None
+    """Why nothing could be saved; None if that could be done. Nothing was changed then."""
+    _keys = ("where", "name", "saved", "lost", "lost_ids", "kept", "notes", "error")
+
+
+@dataclass(frozen=True)
+class Backup(_Entity):
+    """A backup of everything that is stored."""
+
+    path: str
+    """The directory."""
+    created: str
+    """When, ISO 8601, UTC."""
+    version: str
+    """Of the API of the software that made it."""
+    collections: int
+    records: int
+    size: int
+    """Bytes of all files."""
+    shared: int
+    """How many of them take no space, as they are shared by hard links with the data or with other backups."""
+    _keys = ("path", "created", "version", "collections", "records", "size", "shared")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -16,6 +17,7 @@ import msgspec
 from chromadb._model.configuration import HnswConfiguration
 from chromadb._model.entities import (
     Address,
+    Backup,
     CollectionInfo,
     Database,
     Finding,
@@ -113,6 +115,18 @@ class Vacuum(Write[list[Vacuumed]], frozen=True):
     """Called before each part with its name, its number from 0 on, and how many there are."""
 
 
+class MakeBackup(Read[Backup], frozen=True):
+    """Write a copy of everything that is stored to a directory."""
+
+    target: Path
+    dated: bool = False
+    """Whether `target` is a folder of dated backups."""
+    keep: int | None = None
+    """How many dated backups are kept; all for None."""
+    progress: Callable[[str, int, int], None] | None = None
+    """As for `Vacuum`."""
+
+
 class Reset(Write[bool], frozen=True):
     """Delete everything."""
 
@@ -192,6 +206,12 @@ class GetCollectionById(Read[CollectionInfo], frozen=True):
     id: UUID
 
 
+class LocateCollection(Read[CollectionInfo], frozen=True):
+    """Look a collection up by id, wherever it is; for servers, which then decide whether somebody may know."""
+
+    id: UUID
+
+
 class ListCollections(Read[list[CollectionInfo]], frozen=True):
     """List the collections of a database, oldest first."""
 
@@ -216,6 +236,14 @@ class ModifyCollection(Write[CollectionInfo], frozen=True):
     metadata: Mapping[str, Any] | None = None
     configuration: Mapping[str, Any] | None = None
     embedding_function: Mapping[str, Any] | None = None
+
+
+class ForkCollection(Write[CollectionInfo], frozen=True):
+    """Make a copy of a collection, which goes its own way from then on."""
+
+    address: Address
+    name: str
+    """Of the copy."""
 
 
 class DeleteCollection(Write[None], frozen=True):

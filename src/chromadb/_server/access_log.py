@@ -31,6 +31,14 @@ class Line(msgspec.Struct):
     sent: int
     operation: str | None = None
     error: str | None = None
+    user: str | None = None
+    """Who asked, where that has to be proved."""
+
+
+class TracedLine(Line):
+    """The same within a trace."""
+
+    trace_id: str | None = None
 
 
 class AccessLog:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from chromadb._model.operations import CheckHealth
+from chromadb._server.examples import BODIES, PARAMETERS, USUAL
 from chromadb._wire.codec import EXCHANGES, JSON
 from chromadb._wire.errors import ErrorBody
 from chromadb._wire.exchanges import Parameters
@@ -27,12 +28,13 @@ _DEFAULTS = {"tenant": Parameters().tenant, "database": Parameters().database}
 
 _PROBLEMS = {
     400: "An argument is not allowed, or the body is not JSON.",
-    403: "The settings do not allow it.",
+    403: "The credentials are missing, or do not suffice; or the settings do not allow it.",
     404: "There is no such tenant, database or collection.",
     408: "The request took too long to arrive.",
     409: "There is one of this name already.",
     413: "The request or the batch is too large.",
     422: "A field is missing or has the wrong type.",
+    429: "There were too many attempts to prove who asks.",
     500: "The database failed; nothing was changed.",
     501: "This version cannot do it.",
     503: "The server has too much to do; nothing was begun.",
@@ -45,7 +47,24 @@ _TAGS = {
 }
 """The section of an operation, by the last word of its name."""
 
-_USUAL = (400, 404, 408, 409, 413, 422, 500, 503, 504)
+_SECTIONS = {
+    "Collections": "Make a collection here first; its id goes into the paths of its records.",
+    "Records": "Records are ids with vectors, documents, metadata and URIs. The server does not embed.",
+    "Tenants and databases": "A tenant has databases, a database has collections.",
+    "Service": "What the server is, and whether it is well.",
+    "API v1": "The same for clients up to 0.5.",
+    "Not supported": "Known to the published versions; this one answers 501.",
+}
+"""The sections in their order, and what is said about each."""
+
+_USUAL = (400, 403, 404, 408, 409, 413, 422, 429, 500, 503, 504)
+
+_SECURITY: dict[str, dict[str, str]] = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "token": {"type": "apiKey", "in": "header", "name": "X-Chroma-Token"},
+    "password": {"type": "http", "scheme": "basic"},
+}
+"""How callers may prove who they are; which of them a server asks for, if any, is a setting."""
 
 
 @cache
@@ -63,8 +82,10 @@ def document() -> dict[str, Any]:
             "version": "1.5.9",
             "description": "The HTTP API of Chroma: v2, and v1 for older clients. A server's limits are its settings.",
         },
+        "tags": [{"name": name, "description": about} for name, about in _SECTIONS.items()],
         "paths": paths,
-        "components": {"schemas": components, "responses": _problems()},
+        "components": {"schemas": components, "responses": _problems(), "securitySchemes": _SECURITY},
+        "security": [{}, *({name: []} for name in _SECURITY)],
     }
 
 
@@ -81,17 +102,18 @@ def _kinds() -> list[Any]:
 def _operation(route: Route, version: int, template: Template) -> dict[str, Any]:
     usual = route.template(version) is template
     suffix = ("" if usual else "_short") + ("_v1" if version == 1 else "")
+    examples = {**USUAL, **PARAMETERS.get(route.name, {})}
     described: dict[str, Any] = {
         "operationId": f"{route.name}{suffix}",
         "tags": [_tag(route, version)],
         "summary": _summary(route),
-        "parameters": [_parameter(name, "path") for name in template.segments]
+        "parameters": [_parameter(name, "path", examples.get(name)) for name in template.segments]
         + [_parameter(name, "query") for name in template.query],
         "responses": _responses(route),
     }
     exchange = EXCHANGES.get(route.operation) if route.operation else None
     if exchange is not None and exchange.body is not None:
-        described["requestBody"] = {"required": True, "content": _content(exchange.body)}
+        described["requestBody"] = {"required": True, "content": _content(exchange.body, BODIES.get(route.name))}
     if route.action:
         described["x-chroma-action"] = route.action
     return described
@@ -111,19 +133,19 @@ def _summary(route: Route) -> str:
     return (route.operation.__doc__ or "").strip()
 
 
-def _parameter(name: str, place: str) -> dict[str, Any]:
+def _parameter(name: str, place: str, example: str | None = None) -> dict[str, Any]:
     about, schema = _ABOUT.get(name, ("", {"type": "string"}))
     shown: dict[str, Any] = dict(schema)
     if place == "query" and name in _DEFAULTS:
         shown["default"] = _DEFAULTS[name]
-    return {"name": name, "in": place, "required": place == "path", "description": about, "schema": shown}
+    described = {"name": name, "in": place, "required": place == "path", "description": about, "schema": shown}
+    return described if example is None else {**described, "example": example}
 
 
 def _responses(route: Route) -> dict[str, Any]:
     if route.operation is None:
-        return {str(status): _problem(status) for status in (400, 408, 413, 501)}
-    statuses = [*_USUAL, *([403] if route.name == "reset" else [])]
-    responses: dict[str, Any] = {str(status): _problem(status) for status in statuses}
+        return {str(status): _problem(status) for status in (400, 403, 408, 413, 429, 501)}
+    responses: dict[str, Any] = {str(status): _problem(status) for status in _USUAL}
     kind = EXCHANGES[route.operation].answered
     answered = {"content": _content(kind)} if kind is not None else {}
     responses[str(route.status)] = {"description": "It was done.", **answered}
@@ -141,6 +163,6 @@ def _problems() -> dict[str, Any]:
     return {f"Problem{status}": {"description": about, **content} for status, about in _PROBLEMS.items()}
 
 
-def _content(kind: Any) -> dict[str, Any]:
+def _content(kind: Any, example: Any = None) -> dict[str, Any]:
     (schema,), _ = msgspec.json.schema_components([kind], ref_template=_REFERENCE)
-    return {JSON: {"schema": schema}}
+    return {JSON: {"schema": schema} if example is None else {"schema": schema, "example": example}}

@@ -10,8 +10,9 @@ import os
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
+from chromadb._tracing import carried
 from chromadb.errors import RequestTimeoutError, ServerBusyError
 
 T = TypeVar("T")
@@ -29,10 +30,22 @@ class _Job:
         """Taken by the thread that begins it, or by whoever takes it back; it is never given back."""
 
 
+class LaneState(NamedTuple):
+    """How it stands with a lane."""
+
+    busy: int
+    """Requests at work or waiting."""
+    waiting: int
+    """Those of them that wait for a thread."""
+    started: int
+    """Threads."""
+
+
 class _Lane:
     """Threads that work on one kind of request; they are started as they are needed."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, name: str, threads: int) -> None:
+        self.name = name
         self.queue: SimpleQueue[_Job | None] = SimpleQueue()
         self.threads = threads
         self.started = 0
@@ -52,8 +65,10 @@ class Pool:
     """
 
     def __init__(self, threads: int, most: int, seconds: float) -> None:
-        self._readers = _Lane(min(threads, max(4, os.cpu_count() or 1)))
-        self._writers = _Lane(threads)
+        self._readers = _Lane("read", min(threads, max(4, os.cpu_count() or 1)))
+        self._writers = _Lane("write", threads)
+        self.wrap: Callable[[Callable[[], Any], str], Callable[[], Any]] | None = None
+        """What makes of every call, and the name of its lane, the one that is made in a thread."""
         self._most = most
         self._seconds = seconds
 
@@ -61,6 +76,12 @@ class Pool:
     def busy(self) -> int:
         """Requests at work or waiting, with those whose caller was told that it takes too long."""
         return self._readers.busy + self._writers.busy
+
+    def lanes(self) -> dict[str, LaneState]:
+        """Return how it stands with the threads that read, and with those that write."""
+        return {
+            lane.name: LaneState(lane.busy, lane.queue.qsize(), lane.started) for lane in (self._readers, self._writers)
+        }
 
     @property
     def writing(self) -> int:
@@ -81,7 +102,7 @@ class Pool:
             )
         loop = asyncio.get_running_loop()
         lane = self._writers if writes else self._readers
-        job = _Job(call, lane, loop)
+        job = _Job(carried(call if self.wrap is None else self.wrap(call, lane.name)), lane, loop)
         if lane.busy >= lane.started < lane.threads:
             lane.started += 1
             threading.Thread(target=self._work, args=(lane,), name="chroma-request", daemon=True).start()

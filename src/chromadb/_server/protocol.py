@@ -21,6 +21,7 @@ class HttpProtocol(HttpToolsProtocol):
     _head: asyncio.TimerHandle | None = None
     """Runs while the head of a request is awaited."""
     _head_bytes = 0
+    _head_complete = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -32,10 +33,17 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._head_complete = False
         self._await_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # What comes behind a body would be taken for headers, past a proxy that looks at those alone.
+        if not self._head_complete:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._head_arrived()
+        self._head_complete = True
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:

@@ -6,15 +6,16 @@ to 1,300 by threads, with 8 clients, in turns.
 
 So that nothing holds up the loop, a read is quick only if it is small by itself (no filter, few vectors, few results),
 the last one of its kind on this collection was quick, and this process has not written to the collection since, nor
-writes anywhere. It does not know what other workers write: a read that has become slow by that holds up the loop once,
-and is handed to a thread the next time.
+writes anywhere. Whatever has to be opened or loaded first is left to a thread: a collection that was closed to make
+room, a graph that another worker has built, whose files are read to their end before they serve. What other workers
+write is not known: a read that has become slow by that holds up the loop once, and is handed to a thread the next time.
 """
 
 from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -38,15 +39,20 @@ COLLECTIONS, KINDS = 1_000, 100
 
 
 class QuickReads:
-    """What is known of the reads that were done."""
+    """What is known of the reads that were done.
 
-    def __init__(self) -> None:
+    Args:
+        ready: tells whether a read has nothing to open or load first.
+    """
+
+    def __init__(self, ready: Callable[[Any], bool]) -> None:
+        self._ready = ready
         self._quick: OrderedDict[UUID, OrderedDict[Hashable, None]] = OrderedDict()
 
     def allows(self, operation: Operation[Any]) -> bool:
         """Return whether an operation may be done in place."""
         kind = _kind(operation)
-        return kind is not None and kind in self._quick.get(_collection(operation), ())
+        return kind is not None and kind in self._quick.get(_collection(operation), ()) and self._ready(operation)
 
     def note(self, operation: Operation[Any], seconds: float, *, most: float = QUICK) -> None:
         """Remember how long an operation took."""

@@ -17,11 +17,22 @@ class Refusal(Exception):
         name: of the error.
         message: what was wrong, and what to do.
         headers: that belong to the answer.
+        kind: the class of the error, for our own clients, where the name tells them something else.
+        detail: what servers of 0.x say alone.
     """
 
-    def __init__(self, status: int, name: str, message: str, headers: Sequence[Header] = ()) -> None:
+    def __init__(
+        self,
+        status: int,
+        name: str,
+        message: str,
+        headers: Sequence[Header] = (),
+        *,
+        kind: str = "",
+        detail: str | None = None,
+    ) -> None:
         super().__init__(message)
-        self.failure = Failure(status, ErrorBody(name, message))
+        self.failure = Failure(status, ErrorBody(name, message, kind, detail=detail))
         self.headers = tuple(headers)
 
 

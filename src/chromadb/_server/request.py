@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from chromadb._model.entities import UserIdentity
 from chromadb._server.refusals import Disconnected, Refusal
 from chromadb._wire.dialects import Dialect, client_dialect
 from chromadb.errors import RequestTooLargeError
@@ -25,18 +26,22 @@ class Request:
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.method: str = scope["method"]
-        self._scope = scope
+        self.scope = scope
         self._receive = receive
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.all_headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self.headers: dict[bytes, bytes] = dict(self.all_headers)
+        """Of those given twice the last."""
         self.path = self._path()
         self.id = self._id()
         self.received = 0
         """Bytes of the body."""
+        self.identity: UserIdentity | None = None
+        """Who asks, from before the body is read; None where nobody has to prove it."""
 
     def _path(self) -> str:
-        raw = self._scope.get("raw_path")
-        path = raw.split(b"?", 1)[0].decode("latin-1") if raw else str(self._scope["path"])
-        root = self._scope.get("root_path", "").rstrip("/")
+        raw = self.scope.get("raw_path")
+        path = raw.split(b"?", 1)[0].decode("latin-1") if raw else str(self.scope["path"])
+        root = self.scope.get("root_path", "").rstrip("/")
         return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
     def _id(self) -> str:
@@ -54,13 +59,13 @@ class Request:
     @property
     def client(self) -> str:
         """The address that the request came from."""
-        client = self._scope.get("client")
+        client = self.scope.get("client")
         return str(client[0]) if client else ""
 
     @property
     def query(self) -> dict[str, str]:
         """The parameters of the query; of those given twice the last."""
-        raw: bytes = self._scope.get("query_string", b"")
+        raw: bytes = self.scope.get("query_string", b"")
         try:
             return dict(parse_qsl(raw.decode("latin-1"), keep_blank_values=False, errors="strict", max_num_fields=100))
         except ValueError:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from chromadb._server.refusals import Refusal
+from chromadb._wire.errors import UNKNOWN_PATH
 from chromadb._wire.routes import Route, Template, templates
 
 
@@ -14,6 +15,8 @@ class Match(NamedTuple):
     """A route, and what stands in the places of its path."""
 
     route: Route
+    template: Template
+    """The one of the route's that the path fits."""
     parameters: dict[str, str]
 
 
@@ -54,7 +57,8 @@ def match(method: str, path: str) -> Match:
         segments.pop()
     found = _walk(_ROOT, segments, 0)
     if found is None:
-        raise Refusal(404, "NotFoundError", f"There is nothing at {path[:200]!r}. GET /docs shows what there is.")
+        message = f"There is nothing at {path[:200]!r}. GET /docs shows what there is."
+        raise Refusal(404, "NotFoundError", message, kind=UNKNOWN_PATH)
     node, values = found
     if method not in node.methods:
         allowed = ", ".join(sorted(node.methods))
@@ -63,9 +67,10 @@ def match(method: str, path: str) -> Match:
             "MethodNotAllowed",
             f"Expected the method to be one of {allowed} for {path[:200]!r}; got {method[:40]!r}.",
             ((b"allow", allowed.encode()),),
+            kind=UNKNOWN_PATH,
         )
     route, template = node.methods[method]
-    return Match(route, dict(zip(template.segments, map(_unquoted, values), strict=True)))
+    return Match(route, template, dict(zip(template.segments, map(_unquoted, values), strict=True)))
 
 
 def _walk(node: _Node, segments: list[str], place: int) -> tuple[_Node, tuple[str, ...]] | None:

@@ -6,20 +6,29 @@ import gc
 import logging
 import os
 import socket
+import ssl
+import sys
 from collections.abc import Callable
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TextIO
 
 import uvicorn
 
+from chromadb._auth.protection import Protection, read_protection
+from chromadb._limits.chosen import check_limits
 from chromadb._model.names import describe
+from chromadb._observability.options import check_observability
 from chromadb._server.app import Application
+from chromadb._server.cors import allowed_origins
 from chromadb._server.logs import begin_logging
 from chromadb._server.protocol import HttpProtocol
-from chromadb._server.sockets import BACKLOG, SPREADS, SocketAddress, join, listen, reserve
-from chromadb._server.unsupported import refuse_unprotected, warn_of_settings_without_effect
+from chromadb._server.sockets import BACKLOG, SPREADS, SocketAddress, is_loopback, join, listen, reserve
+from chromadb._server.tls import tls_context, why_untrusted
 from chromadb._server.workers import Workers
 from chromadb._settings import Settings
+from chromadb._settings.sources import refuse_unprotecting
+from chromadb._settings.table import SETTINGS
 from chromadb.errors import InternalError, InvalidArgumentError
 
 logger = logging.getLogger("chromadb.server")
@@ -48,27 +57,33 @@ def serve(settings: Settings, *, host: str, port: int, log_path: str | None = No
         raise InvalidArgumentError(
             f"Expected one worker for a database in memory, got {workers}: processes share a directory, not memory."
         )
-    refuse_unprotected(settings)
-    log = begin_logging(log_path)
-    warn_of_settings_without_effect(settings)
+    refuse_unprotecting(SETTINGS)
+    # What is wrong with keys, users and roles is said before anything is begun.
+    guarded, tls = read_protection(settings), tls_context(settings)
+    allowed_origins(settings)
+    check_observability(settings)
+    check_limits(settings)
+    log = begin_logging(log_path, settings)
     raise_file_limit(settings)
     # A directory is made only for a server that has its port.
     sockets = listen(host, port)
     try:
         # What is wrong with the directory is said before there is a server.
         _check_directory(settings)
+        _warn_of_exposure(settings, sockets, guarded, tls)
         banner = _banner(settings, host, sockets, workers)
         if workers == 1:
-            _run(settings, sockets, log, lambda: _say(banner))
+            _run(settings, sockets, log, lambda: _say(banner), guarded)
         else:
             places: list[SocketAddress] = []
             if SPREADS:
                 sockets = reserve(sockets)
                 places = [(each.family, each.getsockname()) for each in sockets]
-            arguments = (settings, places, [] if places else sockets, log_path)
-            processes = Workers(_work, arguments, workers, settings.chroma_server_grace_seconds)
-            if not processes.run(lambda: _say(banner)):
-                raise InternalError("The workers end as soon as they begin. The log says why.")
+            with TemporaryDirectory(prefix="chroma-workers-") as shared:
+                arguments = (settings, places, [] if places else sockets, log_path, shared)
+                processes = Workers(_work, arguments, workers, settings.chroma_server_grace_seconds)
+                if not processes.run(lambda: _say(banner)):
+                    raise InternalError("The workers end as soon as they begin. The log says why.")
     finally:
         for each in sockets:
             each.close()
@@ -93,8 +108,16 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _run(settings: Settings, sockets: list[socket.socket], log: TextIO, listening: Callable[[], object]) -> None:
-    application = Application(settings, log)
+def _run(
+    settings: Settings,
+    sockets: list[socket.socket],
+    log: TextIO,
+    listening: Callable[[], object],
+    guarded: Protection | None = None,
+    shared: str | None = None,
+) -> None:
+    application = Application(settings, log, guarded, shared)
+    tls = tls_context(settings)
     config = uvicorn.Config(
         application,
         http=HttpProtocol,
@@ -108,6 +131,8 @@ def _run(settings: Settings, sockets: list[socket.socket], log: TextIO, listenin
         timeout_keep_alive=max(1, round(settings.chroma_server_keepalive_seconds)),
         timeout_graceful_shutdown=max(1, round(settings.chroma_server_grace_seconds)),
     )
+    config.load()
+    config.ssl = tls
     server = _Server(config, listening)
     # What was imported stays; the collector need not look at it again.
     gc.freeze()
@@ -126,11 +151,12 @@ def _work(
     places: list[SocketAddress],
     sockets: list[socket.socket],
     log_path: str | None,
+    shared: str,
 ) -> None:
     """Be a worker: on sockets of its own at `places`, or on those that it shares."""
-    log = begin_logging(log_path)
+    log = begin_logging(log_path, settings)
     raise_file_limit(settings)
-    _run(settings, sockets or join(places), log, listening)
+    _run(settings, sockets or join(places), log, listening, shared=shared)
 
 
 def _say(line: str) -> None:
@@ -139,9 +165,34 @@ def _say(line: str) -> None:
 
 def _check_directory(settings: Settings) -> None:
     if settings.is_persistent:
-        application = Application(settings)
-        application.open()
-        application.close()
+        from chromadb._engine.local import open_engine, surrounded
+
+        engine = open_engine(os.path.realpath(settings.persist_directory), settings)
+        surrounded(engine, settings, None).close()
+
+
+def _warn_of_exposure(
+    settings: Settings, sockets: list[socket.socket], guarded: Protection | None, tls: ssl.SSLContext | None
+) -> None:
+    """Say on standard error what an operator should know who did not mean it; once, not in each worker."""
+    remarks = []
+    reachable = [each.getsockname()[0] for each in sockets if not is_loopback(each.getsockname()[0])]
+    if reachable and guarded is None:
+        remarks.append(
+            f"WARNING: everybody who reaches {reachable[0]} may read and delete everything: there is no "
+            "authentication. Set chroma_server_authn_provider (chroma docs auth), or listen on localhost."
+        )
+    elif reachable and tls is None:
+        remarks.append(
+            f"Note: credentials travel to {reachable[0]} unencrypted, unless a proxy speaks TLS before this server. "
+            "Set chroma_server_ssl_certfile to speak it here."
+        )
+    certificate = settings.chroma_server_ssl_certfile
+    problem = why_untrusted(tls, certificate) if tls is not None and certificate else None
+    if problem:
+        remarks.append(f"WARNING: no client will trust the certificate in {certificate!r}: {problem}.")
+    for remark in remarks:
+        print(remark, file=sys.stderr, flush=True)
 
 
 def raise_file_limit(settings: Settings) -> None:
@@ -166,4 +217,5 @@ def _banner(settings: Settings, host: str, sockets: list[socket.socket], workers
     where = f"[{host}]" if ":" in host else host
     data = os.path.realpath(settings.persist_directory) if settings.is_persistent else "memory"
     processes = f", with {workers} workers" if workers > 1 else ""
-    return f"Chroma listens on http://{where}:{port}{processes}. The data is in {data}. Ctrl+C stops it."
+    scheme = "https" if settings.chroma_server_ssl_certfile else "http"
+    return f"Chroma listens on {scheme}://{where}:{port}{processes}. The data is in {data}. Ctrl+C stops it."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 import sys
 from contextlib import suppress
@@ -15,6 +16,8 @@ BACKLOG = 2048
 
 SocketAddress = tuple[int, Any]
 """Family and address of a socket."""
+
+_OTHER_HOST = "--host chooses another one, such as localhost, or 0.0.0.0 for all addresses."
 
 SPREADS = sys.platform == "linux"
 """Whether the system spreads connections over sockets that share a port. Where it does not, processes share a socket,
@@ -44,6 +47,11 @@ def listen(host: str, port: int) -> list[socket.socket]:
             each.close()
         raise
     return sockets
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether an address is reached from this machine alone."""
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
 def reserve(sockets: list[socket.socket]) -> list[socket.socket]:
@@ -88,7 +96,8 @@ def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, str]]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError, OverflowError) as error:
         raise InvalidArgumentError(
-            f"Expected the host to be a name or an address of this machine, got {shorten(host)}: {error}."
+            f"Expected the host to be a name or an address of this machine, got {shorten(host)}: "
+            f"{str(getattr(error, 'strerror', None) or error).rstrip('.')}. {_OTHER_HOST}"
         ) from None
     unique = {(family, str(place[0])): None for family, _, _, _, place in found}
     # IPv4 first: it is the address that is shown.
@@ -120,8 +129,12 @@ def _bind(family: int, place: Any, *, shared: bool = False) -> socket.socket:
 def _cannot_listen(host: str, port: int, error: OSError) -> InvalidArgumentError:
     if error.errno == errno.EADDRINUSE:
         return InvalidArgumentError(
-            f"Port {port} of {host} is taken by another program. Stop that one, or choose another port."
+            f"Port {port} of {host} is taken by another program. Stop that one, or choose another port with --port."
         )
     if error.errno in (errno.EACCES, errno.EPERM):
         return InvalidArgumentError(f"Port {port} of {host} is not allowed to this user. Choose one from 1024 on.")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return InvalidArgumentError(
+            f"Expected the host to be a name or an address of this machine, got {shorten(host)}. {_OTHER_HOST}"
+        )
     return InvalidArgumentError(f"The server cannot listen on port {port} of {host}: {error.strerror or error}.")

@@ -14,14 +14,25 @@ from chromadb.errors import InvalidArgumentError
 
 T = TypeVar("T")
 
-Group = Literal["storage", "client", "auth", "server", "observability", "internals", "distributed", "legacy"]
-Effect = Literal["used", "later", "accepted"]
+Group = Literal[
+    "storage",
+    "client",
+    "auth",
+    "server",
+    "limits",
+    "observability",
+    "telemetry",
+    "internals",
+    "distributed",
+    "legacy",
+]
+Effect = Literal["used", "accepted"]
 
 ARGUMENT = "argument"
 ASSIGNMENT = "assignment"
 
 # Authorisation configuration is here because the documented YAML file for it holds tokens as well.
-_SECRET_PARTS = ("credentials", "token", "headers", "api_key", "authz_config")
+_SECRET_PARTS = ("credentials", "token", "headers", "api_key", "authz_config", "password")
 _LONGEST_SHOWN = 100
 _TRUTH = {
     **dict.fromkeys(("true", "1", "yes", "y", "on", "t"), True),
@@ -98,11 +109,6 @@ def used(default: T, group: Group, about: str) -> T:
     """Declare a setting that has an effect."""
     # The type checker is to see the annotation of the attribute; a Field is what stands in the class.
     return cast(T, Field(default, group, "used", about))
-
-
-def later(default: T, group: Group, about: str) -> T:
-    """Declare a setting that is checked and kept for a part that is still to come."""
-    return cast(T, Field(default, group, "later", about))
 
 
 def accepted(default: T, group: Group, about: str) -> T:

@@ -39,6 +39,15 @@ REMOVED_AUTH_SETTINGS = {
 _AUTH_PREFIXES = ("chroma_server_auth", "chroma_client_auth", "chroma_auth_")
 _AUTH_PREFIXES_IN_ENVIRONMENT = ("chroma_server_authn_", "chroma_server_authz_")
 
+_PROTECTING = (
+    "chroma_server_auth",
+    "chroma_server_ssl",
+    "chroma_server_cors",
+    "chroma_server_max",
+    "chroma_rate_limit",
+    "chroma_quota_",
+)
+
 _STORAGE_BEFORE_0_4 = ("duckdb", "clickhouse")
 
 
@@ -59,7 +68,7 @@ def read_environment(known: Collection[str]) -> dict[str, Found]:
         InvalidArgumentError: a former or mistyped authentication setting, or a ``.env`` that cannot be read.
     """
     found: dict[str, Found] = {}
-    for label, variables in (("environment variable {}", os.environ.items()), (".env file, {}", _dotenv())):
+    for label, variables in (("environment variable {}", os.environ.items()), (".env file, {}", dotenv())):
         # Sorted by spelling: upper case stands before lower case.
         for spelling, value in sorted(pair for pair in variables if pair[0].lower() not in found):
             name = spelling.lower()
@@ -73,7 +82,26 @@ def read_environment(known: Collection[str]) -> dict[str, Found]:
     return found
 
 
-def _dotenv() -> Iterable[tuple[str, str]]:
+def refuse_unprotecting(known: Collection[str]) -> None:
+    """Raise if the environment or ``.env`` names no setting, but nearly one that protects a server.
+
+    Clients pass it over, because it may be a variable of the application's own. A server is what it is meant for.
+
+    Raises:
+        InvalidArgumentError: which one.
+    """
+    for label, variables in (("environment variable {}", os.environ.items()), (".env file, {}", dotenv())):
+        for spelling, value in variables:
+            if value and spelling.lower().startswith(_PROTECTING) and spelling.lower() not in known:
+                raise _auth_error(spelling.lower(), label.format(spelling), known)
+
+
+def dotenv() -> Iterable[tuple[str, str]]:
+    """Return the names and values of the file ``.env``, without those that are empty.
+
+    Raises:
+        InvalidArgumentError: it cannot be read.
+    """
     # A virtual environment is a directory that is often called .env.
     if not os.path.isfile(DOTENV_PATH):
         return ()

@@ -6,10 +6,11 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
-from chromadb._settings.fields import accepted, fields_of, later, used
+from chromadb._settings.fields import accepted, fields_of, used
 
 Port: TypeAlias = Annotated[int, Meta(ge=0, le=65535)]
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
+Rate: TypeAlias = Annotated[float, Meta(gt=0, le=1e6)]
 Size: TypeAlias = Annotated[int, Meta(ge=0)]
 # The upper bound, a day, catches milliseconds and infinity.
 Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=86400)]
@@ -29,6 +30,12 @@ class SettingsTable:
     )
     persist_directory: str = used("./chroma", "storage", "The directory of the data, made when it is missing.")
     allow_reset: bool = used(False, "storage", "Allow `reset()`, which deletes everything.")
+    chroma_read_only: bool = used(
+        False,
+        "storage",
+        "Open the directory, which must exist, for reading only: nothing is written and no file is made, so it may lie "
+        "on a read-only file system. Every write is refused.",
+    )
     chroma_synchronous: Literal["full", "normal"] = used(
         "full",
         "storage",
@@ -58,10 +65,15 @@ class SettingsTable:
         "embedded database, `chromadb.api.fastapi.FastAPI` is a server. Asynchronous clients are always of a server.",
     )
     chroma_server_host: str | None = used(
-        None, "client", "The server: a name, an IP address or a URL, with a path if it lies behind one."
+        None,
+        "client",
+        "The server: a name, an IP address or a URL, with a path if it lies behind one. A name or an address is where "
+        "`chroma run` listens too.",
     )
-    chroma_server_http_port: Port | None = used(None, "client", "The port of the server.")
-    chroma_server_ssl_enabled: bool | None = used(False, "client", "Speak HTTPS with the server.")
+    chroma_server_http_port: Port | None = used(None, "client", "The port of the server, on both sides.")
+    chroma_server_ssl_enabled: bool | None = used(
+        False, "client", "Speak HTTPS with the server. A server does so with `chroma_server_ssl_certfile`."
+    )
     chroma_server_ssl_verify: bool | str | None = used(
         None, "client", "Check the certificate of the server: a boolean, or the path of a CA bundle."
     )
@@ -85,7 +97,7 @@ class SettingsTable:
         2,
         "client",
         "How often a request is sent again where that is safe: reads if the connection broke or the server is "
-        "unavailable (502, 503, 504), writes if there was no connection.",
+        "unavailable (502, 503, 504), writes if there was no connection; both if they are asked to come again (429).",
     )
 
     chroma_client_auth_provider: str | None = used(
@@ -100,37 +112,50 @@ class SettingsTable:
     chroma_auth_token_transport_header: Literal["Authorization", "X-Chroma-Token"] | None = used(
         None, "auth", "The header that carries a token, on both sides; none: `Authorization`."
     )
-    chroma_server_authn_provider: str | None = later(
+    chroma_server_authn_provider: str | None = used(
         None,
         "auth",
         "How the server finds out who asks: `chromadb.auth.token_authn.TokenAuthenticationServerProvider` or "
-        "`chromadb.auth.basic_authn.BasicAuthenticationServerProvider`; none: everybody may do everything.",
+        "`chromadb.auth.basic_authn.BasicAuthenticationServerProvider`, or a class of your own; none: everybody may do "
+        "everything.",
     )
-    chroma_server_authn_credentials: str | None = later(
-        None, "auth", "The token, or the lines of an htpasswd file (bcrypt)."
+    chroma_server_authn_credentials: str | None = used(
+        None, "auth", "A token, `users` with tokens in YAML, or lines as htpasswd writes them with bcrypt."
     )
-    chroma_server_authn_credentials_file: str | None = later(
-        None, "auth", "A file with the credentials: htpasswd, or YAML with `users`."
-    )
-    chroma_server_authz_provider: str | None = later(
+    chroma_server_authn_credentials_file: str | None = used(None, "auth", "A file with the same, read at the start.")
+    chroma_server_authz_provider: str | None = used(
         None,
         "auth",
         "How the server decides who may do what: "
-        "`chromadb.auth.simple_rbac_authz.SimpleRBACAuthorizationProvider`; none: who is known may do "
-        "everything.",
+        "`chromadb.auth.simple_rbac_authz.SimpleRBACAuthorizationProvider`, or a class of your own; none: who is known "
+        "may do everything within their tenant and databases.",
     )
-    chroma_server_authz_config: str | None = later(None, "auth", "YAML with `users` and `roles_mapping`.")
-    chroma_server_authz_config_file: str | None = later(None, "auth", "A file with the same.")
-    chroma_server_auth_ignore_paths: dict[str, list[str]] = later(
-        OPEN_PATHS, "auth", "Paths, each with its HTTP methods, that are open to everybody."
+    chroma_server_authz_config: str | None = used(None, "auth", "YAML with `users` and `roles_mapping`.")
+    chroma_server_authz_config_file: str | None = used(None, "auth", "A file with the same.")
+    chroma_server_auth_ignore_paths: dict[str, list[str]] = used(
+        OPEN_PATHS,
+        "auth",
+        "Paths, each with its HTTP methods, that are open to everybody; the paths of the pre-flight and health "
+        "checks always are.",
     )
     chroma_overwrite_singleton_tenant_database_access_from_auth: bool = used(
-        False, "auth", "Clients take tenant and database from the identity where it may use only one."
+        False,
+        "auth",
+        "Clients take tenant and database from the identity where it may use only one. Servers lead such an identity "
+        "there when a request names the default ones.",
     )
 
     chroma_server_cors_allow_origins: list[str] = used(
         [], "server", 'Origins whose pages may call the server from a browser; `["*"]`: all.'
     )
+    chroma_cors_allow_origins: list[str] = used([], "server", "The same by its name in 1.x; one of the two is enough.")
+    chroma_server_ssl_certfile: str | None = used(
+        None, "server", "Speak HTTPS: a PEM file with the certificate of the server and those between it and the root."
+    )
+    chroma_server_ssl_keyfile: str | None = used(
+        None, "server", "A PEM file with its key; none: it is in the file of the certificate."
+    )
+    chroma_server_ssl_keyfile_password: str | None = used(None, "server", "What the key is encrypted with.")
     chroma_server_thread_pool_size: Count = used(
         40,
         "server",
@@ -162,20 +187,90 @@ class SettingsTable:
         75.0, "server", "How long an idle connection is kept open; longer than clients keep theirs."
     )
 
-    chroma_otel_collection_endpoint: str | None = later(
-        "", "observability", "Where OpenTelemetry traces are sent; empty: nowhere."
+    chroma_rate_limit_requests_per_second: Rate | None = used(
+        None,
+        "limits",
+        "Requests a second that a server takes from each user, or from each address where nobody proves who they are; "
+        "further ones are answered with 429 and `Retry-After`. None: any number.",
     )
-    chroma_otel_service_name: str | None = later("chromadb", "observability", "The service named in traces.")
-    chroma_otel_collection_headers: dict[str, str] = later(
-        {}, "observability", "Headers sent with traces, for keys for instance."
+    chroma_rate_limit_burst: Count | None = used(
+        None, "limits", "How many of them may come at once, after a pause; none: those of one second."
     )
-    chroma_otel_granularity: str | None = later(None, "observability", "How detailed traces are.")
-    anonymized_telemetry: bool = accepted(True, "observability", "No usage data is ever sent, whatever it says.")
-    chroma_product_telemetry_impl: str = accepted(
-        "chromadb.telemetry.product.posthog.Posthog", "observability", "There is no product telemetry."
+    chroma_quota_collections_per_tenant: Size | None = used(
+        None, "limits", "Collections that a tenant may have; none: any number."
     )
-    chroma_telemetry_impl: str = accepted(
-        "chromadb.telemetry.product.posthog.Posthog", "observability", "There is no product telemetry."
+    chroma_quota_records_per_tenant: Size | None = used(
+        None, "limits", "Records that a tenant may have in all of its collections; none: any number."
+    )
+    chroma_quota_bytes_per_tenant: Size | None = used(
+        None, "limits", "Bytes that the files of a tenant's collections may take, indexes included; none: any number."
+    )
+    chroma_async_rate_limit_enforcer_impl: str = used(
+        "chromadb.rate_limit.simple_rate_limit.SimpleAsyncRateLimitEnforcer",
+        "limits",
+        "The class that decides how often requests may come to a server, by its dotted path: an "
+        "`AsyncRateLimitEnforcer`.",
+    )
+    chroma_rate_limit_enforcer_impl: str = used(
+        "chromadb.rate_limit.simple_rate_limit.SimpleRateLimitEnforcer",
+        "limits",
+        "The class that decides how often operations may be executed, embedded or in a server: a `RateLimitEnforcer`.",
+    )
+    chroma_quota_enforcer_impl: str = used(
+        "chromadb.quota.simple_quota_enforcer.SimpleQuotaEnforcer",
+        "limits",
+        "The class that decides how much a tenant may store and ask for: a `QuotaEnforcer`.",
+    )
+
+    chroma_otel_collection_endpoint: str | None = used(
+        "",
+        "observability",
+        "Where OpenTelemetry traces are sent: a host, or a URL like `http://collector:4317`; empty: nowhere.",
+    )
+    chroma_otel_service_name: str | None = used("chromadb", "observability", "The service named in traces.")
+    chroma_otel_collection_headers: dict[str, str] = used(
+        {}, "observability", "Headers sent with traces and metrics, for keys for instance."
+    )
+    chroma_otel_granularity: Literal["none", "operation", "operation_and_segment", "all"] | None = used(
+        None,
+        "observability",
+        "How detailed traces are: none of them, operations, these with their parts in storage and index, or "
+        "everything; none: `operation`, where there is an endpoint.",
+    )
+    chroma_otel_protocol: Literal["grpc", "http/protobuf"] | None = used(
+        None,
+        "observability",
+        "How traces and metrics are sent; none: `http/protobuf` to port 4318 or to a URL with a path, else `grpc`.",
+    )
+    chroma_otel_metrics: bool = used(False, "observability", "Send metrics to the endpoint too.")
+    chroma_prometheus_metrics: bool = used(
+        False, "observability", "Let Prometheus read the metrics of the server at `/metrics`."
+    )
+    chroma_log_format: Literal["text", "json"] = used(
+        "text",
+        "observability",
+        "How a server writes its log, the lines on requests aside, which are always JSON: `json` has the ids of "
+        "request and trace.",
+    )
+    anonymized_telemetry: bool = used(
+        True,
+        "telemetry",
+        "Tell of usage, where there is somebody to be told: nothing is sent anywhere without "
+        "`chroma_product_telemetry_api_key` or a class of your own. `false` keeps these quiet too.",
+    )
+    chroma_product_telemetry_api_key: str | None = used(
+        None, "telemetry", "The key of a project in your own PostHog, which is then told of usage; none: nobody is."
+    )
+    chroma_product_telemetry_host: str | None = used(
+        None, "telemetry", "Where that PostHog is: a URL like `https://posthog.example.com`."
+    )
+    chroma_product_telemetry_impl: str = used(
+        "chromadb.telemetry.product.posthog.Posthog",
+        "telemetry",
+        "The class that tells of usage, by its dotted path: a `ProductTelemetryClient`.",
+    )
+    chroma_telemetry_impl: str = used(
+        "chromadb.telemetry.product.posthog.Posthog", "telemetry", "The same by a former name."
     )
 
     migrations: Literal["none", "validate", "apply"] = accepted(
@@ -203,21 +298,6 @@ class SettingsTable:
     )
     chroma_executor_impl: str = accepted(
         "chromadb.execution.executor.local.LocalExecutor", "internals", "Parts are not chosen by class names."
-    )
-    chroma_quota_enforcer_impl: str = accepted(
-        "chromadb.quota.simple_quota_enforcer.SimpleQuotaEnforcer",
-        "internals",
-        "There are no quotas.",
-    )
-    chroma_rate_limit_enforcer_impl: str = accepted(
-        "chromadb.rate_limit.simple_rate_limit.SimpleRateLimitEnforcer",
-        "internals",
-        "There is no rate limit, as in the default of the published versions.",
-    )
-    chroma_async_rate_limit_enforcer_impl: str = accepted(
-        "chromadb.rate_limit.simple_rate_limit.SimpleAsyncRateLimitEnforcer",
-        "internals",
-        "There is no rate limit, as in the default of the published versions.",
     )
 
     chroma_collection_assignment_policy_impl: str = accepted(
@@ -254,8 +334,12 @@ class SettingsTable:
     chroma_db_impl: str | None = accepted(
         None, "legacy", "Chose the storage before 0.4; `duckdb+parquet` and its like are refused."
     )
-    chroma_quota_provider_impl: str | None = accepted(None, "legacy", "There are no quotas.")
-    chroma_rate_limiting_provider_impl: str | None = accepted(None, "legacy", "There is no rate limit.")
+    chroma_quota_provider_impl: str | None = accepted(
+        None, "legacy", "Gave way to `chroma_quota_enforcer_impl`, which is said where it is set."
+    )
+    chroma_rate_limiting_provider_impl: str | None = accepted(
+        None, "legacy", "Gave way to `chroma_rate_limit_enforcer_impl`, which is said where it is set."
+    )
 
 
 SETTINGS = fields_of(SettingsTable)

@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -32,11 +33,14 @@ from numpy.typing import NDArray
 
 from chromadb._model.entities import (
     Address,
+    Backup,
     CollectionInfo,
     Database,
     Finding,
     IndexingStatus,
     Tenant,
+    TenantUsage,
+    Usage,
     Vacuumed,
 )
 from chromadb._model.operations import Selection
@@ -154,10 +158,24 @@ class Backend(Protocol):
         """Store name, metadata and configuration as `change` makes them of what is stored now, and return that."""
         ...
 
+    def fork_collection(self, address: Address, name: str) -> CollectionInfo:
+        """Make a copy of a collection at one commit, in the same database; from then on each goes its own way.
+
+        Metadata, configuration and embedding function are those of the source, the id is new.
+        """
+        ...
+
     def delete_collection(self, tenant: str, database: str, name: str) -> None: ...
 
     def open(self, address: Address) -> AbstractContextManager[CollectionStore]:
         """Give the records of a collection, which stay usable until the context ends."""
+        ...
+
+    def is_loaded(self, collection: UUID, *, vectors: bool) -> bool:
+        """Return whether a read of a collection, or with `vectors` a search, has nothing to open or load first.
+
+        It answers at once, and may say no where it does not know.
+        """
         ...
 
     def reset(self) -> None:
@@ -177,6 +195,40 @@ class Backend(Protocol):
             timeout: seconds to wait, at each part, for others that use it; None: as at writing.
             progress: called before each part with its name, its number from 0 on, and how many there are.
         """
+        ...
+
+    def backup(
+        self,
+        target: Path,
+        dated: bool,
+        keep: int | None,
+        progress: Callable[[str, int, int], None] | None,
+        version: str,
+    ) -> Backup:
+        """Write a copy of everything to a new directory, which can be opened and restored, while others write.
+
+        Each collection is of one commit, that of the moment when its turn comes; the catalog names those that are
+        there.
+
+        Args:
+            target: the directory to make; with `dated` the folder in which one is made, named after the time.
+            dated: whether to make a dated one.
+            keep: how many dated ones are kept; None: all.
+            progress: as for `vacuum`.
+            version: of the API, which is noted.
+        """
+        ...
+
+    def usage(self) -> Usage:
+        """Return what is open in this process, for those who watch; touches no file."""
+        ...
+
+    def size(self) -> int:
+        """Return the bytes that everything takes on the disk; 0 in memory."""
+        ...
+
+    def tenant_usage(self, tenant: str) -> TenantUsage:
+        """Count what a tenant stores."""
         ...
 
     def close(self) -> None:

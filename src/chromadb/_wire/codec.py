@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 import msgspec
 
 from chromadb._model.operations import Operation, R
+from chromadb._tracing import ALL, spanned
 from chromadb._wire import collections, records, service
 from chromadb._wire.dialects import Dialect
 from chromadb._wire.exchanges import Exchange, Parameters
@@ -40,6 +41,7 @@ class Request(NamedTuple):
 # --- servers --------------------------------------------------------------------------------------
 
 
+@spanned("wire.decode", ALL)
 def decode_request(
     route: Route, parameters: Mapping[str, str], body: bytes, dialect: Dialect = Dialect.V2
 ) -> Operation[Any]:
@@ -66,6 +68,7 @@ def decode_request(
     return cast("Operation[Any]", exchange.parse(placed, _decode_body(exchange, body, dialect)))
 
 
+@spanned("wire.encode", ALL)
 def encode_result(operation: Operation[R], result: R, dialect: Dialect) -> bytes:
     """Return the body of the answer to a client of this dialect."""
     return msgspec.json.encode(EXCHANGES[type(operation)].answer(result, operation, dialect))
@@ -93,6 +96,7 @@ def _decode_body(exchange: Exchange, body: bytes, dialect: Dialect) -> Any:
 # --- clients --------------------------------------------------------------------------------------
 
 
+@spanned("wire.encode", ALL)
 def encode_request(operation: Operation[Any], dialect: Dialect = Dialect.V2, *, base64: bool = False) -> Request:
     """Return what to send to a server of this dialect.
 
@@ -130,6 +134,7 @@ def _check_names(names: Sequence[str], parameters: Mapping[str, Any]) -> None:
         raise NotFoundError("Tenant '' does not exist. It needs a name.")
 
 
+@spanned("wire.decode", ALL)
 def decode_result(operation: Operation[R], body: bytes, dialect: Dialect = Dialect.V2) -> R:
     """Return the result that an answer without an error stands for.
 

@@ -42,6 +42,12 @@ class CollectionChanges(Struct, omit_defaults=True):
     new_configuration: dict[str, Any] | None = None
 
 
+class NewFork(Struct):
+    """The name of a fork."""
+
+    new_name: str
+
+
 class CollectionBody(Struct):
     """A collection."""
 
@@ -264,6 +270,17 @@ def _modified(answered: dict[str, Any] | None, operation: op.ModifyCollection) -
     return _info(msgspec.convert(answered, CollectionBody), address.tenant or "", address.database or "")
 
 
+def _fork(parameters: Parameters, body: NewFork) -> op.ForkCollection:
+    address = Address(None, None, check_collection_id(parameters.collection_id))
+    return op.ForkCollection(address, check_collection_name(body.new_name))
+
+
+def _ask_fork(operation: op.ForkCollection, dialect: Dialect, base64: bool) -> Asked:
+    address = operation.address
+    parameters = {"tenant": address.tenant, "database": address.database, "collection_id": address.collection}
+    return Asked(parameters, NewFork(operation.name))
+
+
 def _ask_by_name(operation: Any, dialect: Dialect, base64: bool) -> Asked:
     return Asked(_place(operation, name=operation.name))
 
@@ -306,6 +323,14 @@ EXCHANGES: dict[type[Operation[Any]], Exchange] = {
     ),
     op.ModifyCollection: Exchange(
         _modify, _answer, _ask_modify, _modified, body=CollectionChanges, answered=dict[str, Any] | None
+    ),
+    op.ForkCollection: Exchange(
+        _fork,
+        _answer,
+        _ask_fork,
+        lambda answered, operation: _info(answered, operation.address.tenant or "", operation.address.database or ""),
+        body=NewFork,
+        answered=CollectionBody,
     ),
     op.DeleteCollection: Exchange(
         lambda parameters, body: op.DeleteCollection(

@@ -15,6 +15,9 @@ from chromadb._model import operations as op
 from chromadb._wire.dialects import Dialect
 from chromadb._wire.routes import BY_OPERATION
 
+UNKNOWN_PATH = errors.ServerAnswerError.__name__
+"""The class by which a server tells our own clients that it has no such route, rather than nothing of that name."""
+
 
 class ErrorBody(msgspec.Struct, omit_defaults=True):
     """The body of an answer that says what went wrong."""

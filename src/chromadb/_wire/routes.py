@@ -198,6 +198,7 @@ ROUTES: tuple[Route, ...] = (
         op.DeleteCollection,
         "collection:delete_collection",
     ),
+    _route("fork_collection", "POST", f"{_RECORDS}/fork", None, op.ForkCollection, "collection:fork"),
     # --- records
     _record_route("add", op.Add, status=201),
     _record_route("update", op.Update),
@@ -209,7 +210,6 @@ ROUTES: tuple[Route, ...] = (
     _route("indexing_status", "GET", f"{_RECORDS}/indexing_status", None, op.GetIndexingStatus, "collection:count"),
     # --- what this version cannot do
     _route("search_records", "POST", f"{_RECORDS}/search", None, None, "collection:search"),
-    _route("fork_collection", "POST", f"{_RECORDS}/fork", None, None, "collection:fork"),
     _route("fork_count", "GET", f"{_RECORDS}/fork_count", None, None, "collection:fork"),
     _route("attach_function", "POST", f"{_RECORDS}/functions/attach", None, None, "collection:attach_function"),
     _route("get_attached_function", "GET", f"{_RECORDS}/functions/{{function}}", None, None, "collection:get_function"),

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import tomllib
 
 from chromadb._embed.table import FUNCTIONS, Row
 from chromadb.utils import embedding_functions
@@ -54,8 +53,8 @@ def test_every_function_of_the_table_is_imported_from_its_public_module_and_from
 def test_every_function_of_the_table_names_a_test_that_is_there_and_an_extra_that_is_declared(row: Row) -> None:
     root = Path(__file__).parents[3]
     assert (root / row.tests.partition("::")[0]).is_file()
-    extras = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    assert row.extra is None or row.extra in extras
+    project = (root / "pyproject.toml").read_text(encoding="utf-8")
+    assert row.extra is None or f"\n{row.extra} = [" in project
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -137,7 +137,7 @@ def test_a_directory_without_its_catalog_is_refused_and_nothing_is_changed(
     kept = fill(backend, create(backend), records)
     backend.close()
     (directory / "catalog.sqlite3").unlink()
-    with pytest.raises(StorageCorruptError, match=r"catalog.sqlite3 is missing, but there are 1 collections"):
+    with pytest.raises(StorageCorruptError, match=r"catalog.sqlite3 is missing or empty, but there are 1 collections"):
         open_backend()
     assert not (directory / "catalog.sqlite3").exists()
     assert folders(directory) == {kept}

@@ -90,21 +90,6 @@ def test_what_was_not_removed_before_the_end_is_removed_later(tmp_path: Path, mo
             time.sleep(0.01)
 
 
-def test_a_directory_without_the_table_is_brought_up_to_date(tmp_path: Path) -> None:
-    import apsw
-
-    with chromadb.PersistentClient(tmp_path / "db") as client:
-        fill(client)
-    (file,) = tmp_path.glob("db/collections/*/records.sqlite3")
-    sql = apsw.Connection(str(file))
-    sql.execute("DROP TABLE unpurged; PRAGMA user_version=1")
-    sql.close()
-    with chromadb.PersistentClient(tmp_path / "db") as client:
-        collection = client.get_collection("abc", embedding_function=None)
-        assert collection.delete(where={"k": 1}) == {"deleted": 25}
-        assert client.check() == []
-
-
 def test_a_vacuum_removes_what_waits_to_be_removed(tmp_path: Path) -> None:
     with chromadb.PersistentClient(tmp_path / "db") as client:
         collection = fill(client)

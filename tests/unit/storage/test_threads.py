@@ -141,7 +141,7 @@ def test_pages_read_while_others_write_do_not_wait_for_them(open_backend: Any, c
     with backend.open(address) as store:
         store.write("add", records(["a"], metadatas=[{"k": 1}]))
         with store.database.write() as sql:
-            sql.execute("UPDATE records SET document = 'half'")
+            sql.execute("UPDATE records SET document = 'half', checksum = NULL")
             sql.execute("UPDATE state SET live = 100, commit_no = commit_no + 1")
             results = []
             reader = threading.Thread(

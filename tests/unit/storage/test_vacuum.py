@@ -21,7 +21,7 @@ from chromadb._storage.local import collection as collection_module
 from chromadb._storage.local import records as records_module
 from chromadb._storage.local import sealing
 from chromadb._storage.local.text import documents as text_documents
-from chromadb._storage.local.vacuum import outdated_segments
+from chromadb._storage.local.vacuum import files_of, outdated_segments
 from chromadb.errors import StorageError
 
 EVERYTHING = Selection()
@@ -114,6 +114,27 @@ def test_nothing_of_what_was_deleted_is_left_in_any_file(
     assert traces(directory, secrets(500)) == set()
 
 
+@pytest.mark.usefixtures("_small_indexes")
+def test_nothing_is_left_in_forks_that_shared_files(open_backend: Any, create: Any, directory: Path) -> None:
+    backend = open_backend()
+    address = create(backend)
+    doomed = secrets(100)
+    with backend.open(address) as store:
+        store.write("add", doomed)
+        build(store)
+    fork = backend.fork_collection(address, "fork").address
+    with backend.open(address) as store:
+        store.delete(EVERYTHING)
+    backend.vacuum(None)
+    with backend.open(fork) as store:
+        # It is another collection, which still has them.
+        assert store.count() == 100
+        store.delete(EVERYTHING)
+    backend.vacuum(None)
+    assert traces(directory, doomed) == set()
+    assert backend.check() == []
+
+
 def test_the_space_of_what_was_deleted_is_given_back(open_backend: Any, create: Any, directory: Path) -> None:
     backend = open_backend()
     address = create(backend)
@@ -127,7 +148,9 @@ def test_the_space_of_what_was_deleted_is_given_back(open_backend: Any, create: 
     assert part.name == "default_tenant/default_database/docs"
     assert part.where == f"collections/{address.collection}"
     assert part.size_after < part.size_before / 5
-    assert part.size_after == sum(path.stat().st_size for path in (directory / part.where).rglob("*.sqlite3"))
+    assert part.size_after == sum(
+        (directory / part.where / name).stat().st_size for name in ("records.sqlite3", "collection.json")
+    )
     assert not any(path.stat().st_size for path in directory.rglob("*-wal"))
 
 
@@ -253,7 +276,9 @@ def test_damaged_and_foreign_indexes_and_left_over_folders_are_removed(
     notes = directory / "collections" / "notes.txt"
     notes.write_text("not ours")
     part, catalog = backend.vacuum()
-    assert catalog.removed == [f"collections/{left_over.name}/records.sqlite3"]
+    assert catalog.removed == [
+        f"collections/{left_over.name}/{name}" for name in ("collection.json", "records.sqlite3")
+    ]
     assert not left_over.exists()
     assert notes.read_text() == "not ours"
     assert {path.split("/")[0] for path in part.removed} == {"index", "text"}
@@ -295,7 +320,7 @@ def test_a_damaged_collection_does_not_keep_the_others_from_it(
     backend = open_backend()
     one, two, _ = backend.vacuum()
     assert one.error is not None
-    assert "Restore it from a backup" in one.error
+    assert "chroma utils check --repair" in one.error
     assert two.error is None
 
 
@@ -463,3 +488,19 @@ def test_an_unfinished_folder_that_is_finished_meanwhile_is_no_error(
     monkeypatch.setattr(sealed.os, "scandir", scan_and_rename)
     sealed.sweep(tmp_path)
     assert (tmp_path / "abc").is_dir()
+
+
+def test_folders_that_others_remove_meanwhile_are_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_bytes(b"1234")
+    look = os.scandir
+
+    def look_too_late(path: Any) -> Any:
+        if str(path).endswith("b"):
+            os.unlink(f"{path}/file")
+            os.rmdir(path)
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", look_too_late)
+    assert files_of(tmp_path) == {"a/file": 4, "c/file": 4}

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Header, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from chromadb._cli.advice import for_command_line
 from chromadb._cli.browser.records import (
     Page,
     Search,
@@ -119,7 +120,7 @@ class Browser(App[None]):
         try:
             found = list_collections(self.client)
         except ChromaError as error:
-            self.call_from_thread(self._say, error.message())
+            self.call_from_thread(self._say, for_command_line(error.message()))
             return
         self.call_from_thread(self._show_collections, found)
 
@@ -128,7 +129,7 @@ class Browser(App[None]):
         try:
             page = read_page(self.client, collection, search, number)
         except ChromaError as error:
-            self.call_from_thread(self._say, error.message())
+            self.call_from_thread(self._say, for_command_line(error.message()))
             return
         self.call_from_thread(self._show_page, collection, page)
 
@@ -137,7 +138,7 @@ class Browser(App[None]):
         try:
             text = describe_record(self.client, collection, id)
         except ChromaError as error:
-            self.call_from_thread(self._say, error.message())
+            self.call_from_thread(self._say, for_command_line(error.message()))
             return
         self.call_from_thread(self.push_screen, Whole(text))
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import httpx
 
+from chromadb import _tracing
 from chromadb._client.http.options import HttpOptions
 from chromadb._wire.codec import JSON, Request
 from chromadb.errors import ClosedClientError
@@ -33,7 +34,9 @@ class AsyncTransport:
         """
         method, path, query, body = request
         url = self._options.address(path)
-        headers = None if body is None else {"content-type": JSON}
+        headers = _tracing.headers()
+        if body is not None:
+            headers["content-type"] = JSON
         try:
             return await self._client().request(method, url, params=query or None, content=body, headers=headers)
         except RuntimeError:

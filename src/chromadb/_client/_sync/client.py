@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 from uuid import UUID
 
 from chromadb._client._sync.collection import Collection, ListedCollection
-from chromadb._client.arguments import create_operation
+from chromadb._client.arguments import backup_operation, create_operation
 from chromadb._client.embedding import DEFAULT_FUNCTION, check_data_loader
 from chromadb._client.http.identity import settle
 from chromadb._client.system import CLOSED, System, clear_system_cache
 from chromadb._model import operations as op
-from chromadb._model.entities import CollectionInfo, Finding, UserIdentity, Vacuumed
+from chromadb._model.entities import Backup, CollectionInfo, Finding, UserIdentity, Vacuumed
 from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT, check_collection_id, check_lookup
 from chromadb._model.results import check_count
 from chromadb._model.types import CollectionMetadata, DataLoader, Loadable
@@ -138,6 +139,34 @@ class Client(SharedSystemClient):
             not be done, why (``error``).
         """
         return self._runner.run(op.Vacuum(timeout, progress))
+
+    def backup(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        dated: bool = False,
+        keep: int | None = None,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> Backup:
+        """Write a copy of everything that is stored, in all tenants and databases, to a new directory.
+
+        Others write meanwhile. Each collection is copied as at one commit, one after the other. The directory can be
+        opened as it is, best with ``Settings(chroma_read_only=True)``; :func:`chromadb.utils.backup.restore` and
+        ``chroma utils restore`` make a directory of data of it. Index files are shared by hard links where both places
+        are on one file system.
+
+        Args:
+            path: the directory to make; with `dated` the folder in which one is made, named after the time.
+            dated: make a dated backup.
+            keep: how many dated backups to keep, the newest ones; None: all.
+            progress: called before each collection with its name, its number from 0 on, and how many there are.
+
+        Raises:
+            UniqueConstraintError: something stands at `path`.
+            StorageCorruptError: the data is damaged; there is no new backup, and none is removed.
+            UnsupportedError: the data is behind a server.
+        """
+        return self._runner.run(backup_operation(path, dated, keep, progress))
 
     def reset(self) -> bool:
         """Delete everything, in all tenants and databases, for good.

@@ -9,6 +9,7 @@ from weakref import WeakSet
 
 import httpx
 
+from chromadb import _tracing
 from chromadb._client.http.options import HttpOptions
 from chromadb._wire.codec import JSON, Request
 from chromadb.errors import ClosedClientError
@@ -37,7 +38,9 @@ class Transport:
         """
         method, path, query, body = request
         url = self._options.address(path)
-        headers = None if body is None else {"content-type": JSON}
+        headers = _tracing.headers()
+        if body is not None:
+            headers["content-type"] = JSON
         try:
             return self._client().request(method, url, params=query or None, content=body, headers=headers)
         except RuntimeError:

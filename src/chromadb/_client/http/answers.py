@@ -9,9 +9,10 @@ import msgspec
 
 from chromadb._model.names import shorten
 from chromadb._model.operations import Operation
-from chromadb._wire.errors import decode_error
+from chromadb._wire.errors import UNKNOWN_PATH, decode_error
 from chromadb.errors import (
     ChromaError,
+    RateLimitError,
     ServerAnswerError,
     ServerConnectionError,
     UnsupportedError,
@@ -40,8 +41,12 @@ def is_unavailable(response: httpx.Response, repeatable: bool) -> bool:
     """
     if pause_asked(response) > LONGEST_PAUSE:
         return False
-    begun = response.status_code != 503 or b"ServerBusyError" not in response.content
-    return not begun or (repeatable and response.status_code in (502, 503))
+    status = response.status_code
+    if status == 429:
+        # Too many requests: nobody looked at this one. Without a time that is asked for, it comes as ill again.
+        return pause_asked(response) > 0
+    begun = status != 503 or b"ServerBusyError" not in response.content
+    return not begun or (repeatable and status in (502, 503))
 
 
 def error_of(
@@ -64,6 +69,8 @@ def error_of(
         )
     if _told(response):
         error = decode_error(status, response.content, operation)
+        if isinstance(error, RateLimitError):
+            error.retry_after = pause_asked(response) or None
         request = response.headers.get("x-request-id")
         if status != 500 or not request:
             return error
@@ -89,7 +96,12 @@ def is_refusal(response: httpx.Response) -> bool:
 
 
 def stranger(response: httpx.Response, url: str) -> ServerAnswerError:
-    """Return the error for an answer that no Chroma server gives."""
+    """Return the error for an answer that no Chroma server gives where its API begins."""
+    if _body(response).get("type") == UNKNOWN_PATH:
+        return ServerAnswerError(
+            f"There is a Chroma server, but its API does not begin at {url}: it does not know "
+            f"{response.request.url.path}. Check the path in the host, or leave it out."
+        )
     return ServerAnswerError(
         f"What listens at {url} is no Chroma server: to {response.request.url.path} it answered with status "
         f"{response.status_code}, {_excerpt(response)}. Check the host, the port and the path."
@@ -106,13 +118,18 @@ def outdated(version: str, url: str) -> VersionMismatchError:
 
 def _told(response: httpx.Response) -> bool:
     """Return whether a Chroma server says what is wrong, rather than a proxy or somebody else."""
+    body = _body(response)
+    if body.get("type") == UNKNOWN_PATH:
+        return False
+    return "error" in body or ("detail" in body and body["detail"] not in ("Not Found", "Method Not Allowed"))
+
+
+def _body(response: httpx.Response) -> dict[str, Any]:
     try:
         body = msgspec.json.decode(response.content)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return False
-    if not isinstance(body, dict):
-        return False
-    return "error" in body or ("detail" in body and body["detail"] not in ("Not Found", "Method Not Allowed"))
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _says_no_more(response: httpx.Response) -> bool:

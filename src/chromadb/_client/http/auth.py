@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import base64
-import importlib
 import re
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
+from chromadb._auth.providers import HasSettings, System, load_provider
 from chromadb._settings import Settings
 from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError
 
+_PROVIDER = "chroma_client_auth_provider"
+_CHOICES = (
+    "chromadb.auth.token_authn.TokenAuthClientProvider, chromadb.auth.basic_authn.BasicAuthClientProvider or the "
+    "dotted path of a ClientAuthProvider of your own"
+)
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
-
-
-class _HasSettings(Protocol):
-    @property
-    def settings(self) -> Settings: ...
 
 
 class ClientAuthProvider(ABC):
@@ -32,7 +32,7 @@ class ClientAuthProvider(ABC):
         system: what has the ``settings`` of the client.
     """
 
-    def __init__(self, system: _HasSettings) -> None:
+    def __init__(self, system: HasSettings) -> None:
         self._system = system
         self._settings = system.settings
 
@@ -48,7 +48,7 @@ class TokenAuthClientProvider(ClientAuthProvider):
         InvalidArgumentError: the token is not set, or is not printable ASCII without spaces.
     """
 
-    def __init__(self, system: _HasSettings) -> None:
+    def __init__(self, system: HasSettings) -> None:
         super().__init__(system)
         token = str(self._settings.require("chroma_client_auth_credentials"))
         if not _TOKEN.fullmatch(token):
@@ -71,7 +71,7 @@ class BasicAuthClientProvider(ClientAuthProvider):
         InvalidArgumentError: they are not set, or have no colon.
     """
 
-    def __init__(self, system: _HasSettings) -> None:
+    def __init__(self, system: HasSettings) -> None:
         super().__init__(system)
         credentials = str(self._settings.require("chroma_client_auth_credentials"))
         if ":" not in credentials:
@@ -103,29 +103,9 @@ def request_headers(settings: Settings) -> dict[str, str]:
                 stacklevel=5,
             )
         return headers
-    given = load_provider(path)(_Holder(settings)).authenticate()
+    provider = load_provider(_PROVIDER, path, "authenticate", _CHOICES)
+    given = provider(System(settings)).authenticate()
     return {**headers, **check_headers(given, f"what {path} gives")}
-
-
-def load_provider(path: str) -> type[ClientAuthProvider]:
-    """Return the class at a dotted path.
-
-    Raises:
-        InvalidArgumentError: it cannot be imported, or is no ``ClientAuthProvider``.
-    """
-    module, _, name = path.rpartition(".")
-    reason = ""
-    try:
-        found = getattr(importlib.import_module(module), name) if module else None
-    except (ImportError, AttributeError) as error:
-        found, reason = None, f" ({error})"
-    if not (isinstance(found, type) and callable(getattr(found, "authenticate", None))):
-        raise InvalidArgumentError(
-            "Expected chroma_client_auth_provider to be chromadb.auth.token_authn.TokenAuthClientProvider, "
-            "chromadb.auth.basic_authn.BasicAuthClientProvider or the dotted path of a ClientAuthProvider of your own; "
-            f"got {path!r}{reason}."
-        )
-    return found
 
 
 def check_headers(headers: Any, what: str) -> dict[str, str]:
@@ -150,13 +130,3 @@ def check_headers(headers: Any, what: str) -> dict[str, str]:
             raise InvalidArgumentError(f"Expected the value of {name} in {what} to be one line of text, got another.")
         checked[name.lower()] = value
     return checked
-
-
-class _Holder:
-    """What a provider gets: the settings."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-
-    def require(self, name: str) -> Any:
-        return self.settings.require(name)

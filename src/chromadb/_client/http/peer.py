@@ -35,6 +35,11 @@ class Peer:
             raise UnsupportedError(
                 "vacuum() works on a directory, not over HTTP. Run chroma vacuum --path where the server has its data."
             )
+        if isinstance(operation, op.MakeBackup):
+            raise UnsupportedError(
+                "backup() writes to a directory of this machine, and a server writes to none that a client names. Run "
+                "chroma utils backup where the server has its data; it may go on working meanwhile."
+            )
         if self.own:
             return
         if isinstance(operation, op.Query):
@@ -44,6 +49,8 @@ class Peer:
                 raise self._unsupported("ids in queries")
         elif isinstance(operation, op.Check):
             raise self._unsupported("check()")
+        elif isinstance(operation, op.ForkCollection) and self.dialect.old:
+            raise self._unsupported("fork()")
         elif isinstance(operation, op.GetIndexingStatus) and self.dialect.old:
             raise self._unsupported("the indexing status")
         elif isinstance(operation, op.ModifyCollection) and self.dialect.old and operation.configuration:

@@ -24,7 +24,6 @@ class BasetenEmbeddingFunction(OpenAICompatible):
     provider = Provider(
         "baseten", "Baseten", package="openai", extra="openai", inputs=128, key_variables=("BASETEN_API_KEY",)
     )
-    _fixed = ("api_base",)
 
     def __init__(
         self,

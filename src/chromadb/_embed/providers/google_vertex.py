@@ -7,7 +7,8 @@ from typing import Any
 from typing_extensions import Unpack
 
 from chromadb._embed.http import connect, part, post
-from chromadb._embed.provider import Options, Provider, ProviderEmbeddingFunction, Purpose, is_installed
+from chromadb._embed.packages import install_command, is_installed
+from chromadb._embed.provider import Options, Provider, ProviderEmbeddingFunction, Purpose
 from chromadb._embed.providers.google import task_for
 from chromadb.errors import EmbeddingAuthenticationError
 
@@ -67,8 +68,8 @@ class GoogleVertexEmbeddingFunction(ProviderEmbeddingFunction):
             self._credentials = _credentials_of_the_machine()
             if self._credentials is None:
                 raise EmbeddingAuthenticationError(
-                    f"{error.message()} The credentials of this machine would do as well (pip install "
-                    "'chromadb[google-vertex]', gcloud auth application-default login), but there are none."
+                    f"{error.message()} The credentials of this machine would do as well "
+                    f"({install_command('google-vertex')}, gcloud auth application-default login), but there are none."
                 ) from None
             return None
 

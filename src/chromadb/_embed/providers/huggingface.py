@@ -37,7 +37,8 @@ class HuggingFaceEmbeddingFunction(ProviderEmbeddingFunction):
         self.api_base = api_base
 
     def _connect(self) -> Any:
-        return connect(self.timeout, self._api_key)
+        # A model that nobody used lately is loaded first, instead of an error that says so.
+        return connect(self.timeout, self._api_key, {"x-wait-for-model": "true"})
 
     def _request(self, client: Any, texts: list[str], purpose: Purpose) -> Any:
         url = f"{self.api_base}/models/{self.model_name}/pipeline/feature-extraction"

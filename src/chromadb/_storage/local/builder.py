@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
@@ -20,6 +21,9 @@ logger = logging.getLogger("chromadb.storage")
 
 QUIET = 0.5
 """Seconds without a write after which a collection is built: a bulk load is sealed once, not piece by piece."""
+
+PATROL = 20.0
+"""Seconds between two looks at what other processes have deleted."""
 
 PATIENCE = 30.0
 """Seconds after which a collection that is never quiet is built all the same."""
@@ -34,7 +38,7 @@ class Buildable(Protocol):
 
 
 class Builder(ForkAware):
-    """Builds the indexes of collections, in a thread that starts with the first of them."""
+    """Builds the indexes of collections, in a thread that starts when it is first needed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,6 +50,13 @@ class Builder(ForkAware):
         # When each collection is to be built: after a quiet moment, and at the latest.
         self._due: WeakKeyDictionary[Buildable, tuple[float, float]] = WeakKeyDictionary()
         self._thread: threading.Thread | None = None
+        self._look: Callable[[], None] | None = None
+        self._looked = time.monotonic()
+
+    @property
+    def due(self) -> int:
+        """How many collections wait."""
+        return len(self._due)
 
     def schedule(self, collection: Buildable) -> None:
         """Build a collection soon; every further call puts it off, for a while."""
@@ -55,10 +66,21 @@ class Builder(ForkAware):
                 return
             latest = self._due.get(collection, (0.0, now + PATIENCE))[1]
             self._due[collection] = (now + QUIET, latest)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="chromadb-builder", daemon=True)
-                self._thread.start()
+            self._start()
             self._wake.notify()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="chromadb-builder", daemon=True)
+            self._thread.start()
+
+    def patrol(self, look: Callable[[], None]) -> None:
+        """Call `look` every now and then, in the thread of the builder; a later call replaces it."""
+        with self._wake:
+            if not self._stop.is_set():
+                self._look = look
+                self._start()
+                self._wake.notify()
 
     def stop(self) -> None:
         """End the thread, within about a tenth of a second. Nothing is built any more."""
@@ -75,7 +97,11 @@ class Builder(ForkAware):
             self._begin()
 
     def _run(self) -> None:
-        while (collection := self._next()) is not None:
+        while not self._stop.is_set():
+            collection = self._next()
+            if collection is None:
+                self._patrol()
+                continue
             try:
                 if collection.build(self._stop):
                     self.schedule(collection)
@@ -88,7 +114,7 @@ class Builder(ForkAware):
             give_back_memory()
 
     def _next(self) -> Buildable | None:
-        """Wait for a collection that is due; None when it is time to stop."""
+        """Wait for a collection that is due; None when it is time to stop, or to look at what others did."""
         with self._wake:
             while not self._stop.is_set():
                 now = time.monotonic()
@@ -99,8 +125,22 @@ class Builder(ForkAware):
                         del self._due[collection]
                         return collection
                     del collection
-                    self._wake.wait(soonest - now)
                 else:
-                    self._wake.wait()
+                    soonest = now + PATROL
                 times = []
+                if self._look is None:
+                    self._wake.wait(soonest - now)
+                elif now < self._looked + PATROL:
+                    self._wake.wait(min(soonest, self._looked + PATROL) - now)
+                else:
+                    return None
         return None
+
+    def _patrol(self) -> None:
+        self._looked = time.monotonic()
+        look = self._look
+        if look is not None and not self._stop.is_set():
+            try:
+                look()
+            except Exception:
+                logger.exception("what other processes deleted was not looked at")

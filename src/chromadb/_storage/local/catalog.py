@@ -14,6 +14,7 @@ from chromadb._model.configuration import Configuration, HnswConfiguration, hnsw
 from chromadb._model.entities import Address, CollectionInfo, Database, Finding, Tenant
 from chromadb._storage.local.check import check_sqlite
 from chromadb._storage.local.database import MAX_INTEGER, SqliteDatabase
+from chromadb._storage.local.failures import damaged
 from chromadb.errors import InvalidCollectionException, NotFoundError, UniqueConstraintError
 
 _COLUMNS = """
@@ -27,6 +28,10 @@ class Catalog:
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
+
+    def close_catalog(self) -> None:
+        """Close the file."""
+        self._database.close()
 
     # --- tenants and databases --------------------------------------------------------------------
 
@@ -87,20 +92,32 @@ class Catalog:
             row = sql.execute(f"{_COLUMNS} WHERE c.database = ? AND c.name = ?", (number, info.name)).fetchone()
             if row is not None:
                 if get_or_create:
-                    return _info(row)
+                    return self._info(row)
                 raise UniqueConstraintError(
                     f"Collection {info.name!r} already exists. Use get_or_create_collection() to take it as it is."
                 )
             sql.execute(
-                "INSERT INTO collections (id, database, name, metadata, hnsw, embedding_function) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (str(info.id), number, info.name, *_encode(info)),
+                "INSERT INTO collections (id, database, name, metadata, hnsw, embedding_function, dimension) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (str(info.id), number, info.name, *_encode(info), info.dimension),
             )
         return info
 
+    def check_free(self, tenant: str, database: str, name: str) -> None:
+        """Raise if a name is taken.
+
+        Raises:
+            UniqueConstraintError: it is.
+        """
+        try:
+            self.get_collection(tenant, database, name)
+        except InvalidCollectionException:
+            return
+        raise UniqueConstraintError(f"Collection {name!r} already exists. Choose another name.")
+
     def get_collection(self, tenant: str, database: str, name: str) -> CollectionInfo:
         with self._database.read() as sql:
-            row = sql.execute(
+            row: Any = sql.execute(
                 f"{_COLUMNS} WHERE d.tenant = ? AND d.name = ? AND c.name = ?", (tenant, database, name)
             ).fetchone()
             if row is None:
@@ -109,11 +126,11 @@ class Catalog:
             raise InvalidCollectionException(
                 f"Collection {name!r} does not exist in database {database!r} of tenant {tenant!r}."
             )
-        return _info(row)
+        return self._info(row)
 
     def get_collection_by_id(self, tenant: str | None, database: str | None, id: UUID) -> CollectionInfo:
         with self._database.read() as sql:
-            return _info(_find(sql, tenant, database, id))
+            return self._info(_find(sql, tenant, database, id))
 
     def list_collections(self, tenant: str, database: str, limit: int | None, offset: int) -> list[CollectionInfo]:
         with self._database.read() as sql:
@@ -122,7 +139,7 @@ class Catalog:
                 f"{_COLUMNS} WHERE c.database = ? ORDER BY c.number LIMIT ? OFFSET ?",
                 (number, _limit(limit), _limit(offset)),
             ).fetchall()
-        return [_info(row) for row in rows]
+        return [self._info(row) for row in rows]
 
     def count_collections(self, tenant: str, database: str) -> int:
         with self._database.read() as sql:
@@ -132,7 +149,7 @@ class Catalog:
     def update_collection(self, address: Address, change: Callable[[CollectionInfo], CollectionInfo]) -> CollectionInfo:
         with self._database.write() as sql:
             row = _find(sql, address.tenant, address.database, address.collection)
-            info = change(_info(row))
+            info = change(self._info(row))
             number = _database_number(sql, info.database, info.tenant)
             taken = sql.execute(
                 "SELECT 1 FROM collections WHERE database = ? AND name = ? AND id <> ?",
@@ -178,6 +195,23 @@ class Catalog:
         """Audit the file."""
         with self._database.read() as sql:
             return check_sqlite(self._database.name, sql)
+
+    def _info(self, row: tuple[Any, ...]) -> CollectionInfo:
+        try:
+            return _info(row)
+        except (ValueError, TypeError, msgspec.MsgspecError) as error:
+            raise damaged(self._database.name, f"the row of collection {row[1]!r} cannot be read") from error
+
+    def check_rows(self) -> None:
+        """Read every row.
+
+        Raises:
+            StorageCorruptError: one does not hold what it should.
+        """
+        for tenant, name in self.all_databases():
+            self.list_collections(tenant, name, None, 0)
+        self.collection_ids()
+        self.deleted_ids()
 
     def collection_ids(self) -> set[UUID]:
         """Return the ids of all collections of all tenants."""

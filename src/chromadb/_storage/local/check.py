@@ -12,13 +12,20 @@ from chromadb._index.snapshot import Snapshot
 from chromadb._model.entities import Finding
 from chromadb._model.metadata import check_metadata
 from chromadb._storage.local import records
+from chromadb._storage.local.checksums import record_checksum, vector_checksum
 from chromadb._storage.local.records import State
 from chromadb.errors import ChromaError
+
+MOST = 20
+"""Lines of what SQLite finds wrong with a file: a damaged page makes hundreds."""
 
 
 def check_sqlite(name: str, sql: apsw.Connection) -> list[Finding]:
     """Let SQLite audit its own file: pages, indexes, constraints, references."""
-    findings = [Finding(name, f"SQLite: {text}") for (text,) in sql.execute("PRAGMA integrity_check") if text != "ok"]
+    lines = [line for (text,) in sql.execute(f"PRAGMA integrity_check({MOST})") for line in text.splitlines()]
+    findings = [
+        Finding(name, f"SQLite: {line}") for line in lines[:MOST] if line != "ok" and not line.startswith("***")
+    ]
     findings += [
         Finding(name, f"SQLite: a row of {table} refers to nothing in {parent}")
         for table, _, parent, _ in sql.execute("PRAGMA foreign_key_check")
@@ -26,11 +33,20 @@ def check_sqlite(name: str, sql: apsw.Connection) -> list[Finding]:
     return findings
 
 
+def check_store(name: str, sql: apsw.Connection, state: State) -> list[Finding]:
+    """Audit the tables of one collection."""
+    findings = check_sqlite(name, sql)
+    if not findings:
+        findings += [Finding(name, text) for text in _tables(sql, state)]
+        findings += [Finding(name, text) for text in _values(sql, state)]
+    return findings
+
+
 def check_records(name: str, sql: apsw.Connection, snapshot: Snapshot, state: State) -> list[Finding]:
     """Audit the tables of one collection, and the snapshot against them."""
-    findings = check_sqlite(name, sql)
-    findings += [Finding(name, text) for text in _tables(sql, state)]
-    findings += [Finding(name, text) for text in _values(sql, state)]
+    findings = check_store(name, sql, state)
+    if findings:
+        return findings
     findings += [Finding(name, text, repairable=True) for text in _snapshot(sql, snapshot, state)]
     return findings
 
@@ -59,12 +75,20 @@ def _tables(sql: apsw.Connection, state: State) -> Iterator[str]:
 
 
 def _values(sql: apsw.Connection, state: State) -> Iterator[str]:
-    for label, vector in sql.execute("SELECT label, vector FROM vectors"):
-        if state.dimension is None or len(vector) != 4 * state.dimension:
+    for label, vector, checksum in sql.execute("SELECT label, vector, checksum FROM vectors"):
+        if checksum is not None and checksum != vector_checksum(label, vector):
+            yield f"vector of label {label}: not what was written"
+        elif state.dimension is None or len(vector) != 4 * state.dimension:
             yield f"vector of label {label}: {len(vector)} bytes, expected {4 * (state.dimension or 0)}"
         elif not np.isfinite(np.frombuffer(vector, dtype="<f4")).all():
             yield f"vector of label {label}: not all numbers are finite"
-    for label, text in records.scan_column(sql, "metadata"):
+    for label, id, document, uri, text, checksum in sql.execute(
+        "SELECT label, id, document, uri, metadata, checksum FROM records"
+    ):
+        if checksum is not None and checksum != record_checksum(label, id, document, uri, text):
+            yield f"record of label {label}: not what was written"
+        if text is None:
+            continue
         try:
             check_metadata(records.decode_metadata(text), "metadata")
         except (ChromaError, msgspec.DecodeError) as error:

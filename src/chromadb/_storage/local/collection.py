@@ -12,6 +12,7 @@ import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from chromadb._index.choice import Choice
 from chromadb._index.segment import Recipe, Segment
 from chromadb._index.snapshot import Snapshot
 from chromadb._model.configuration import HnswConfiguration
-from chromadb._model.entities import Finding, IndexingStatus
+from chromadb._model.entities import CollectionInfo, Finding, IndexingStatus
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.vectors import Matrix
@@ -32,18 +33,19 @@ from chromadb._storage.local import records, sealing
 from chromadb._storage.local.builder import Builder
 from chromadb._storage.local.check import check_records
 from chromadb._storage.local.columns import MetadataColumns
+from chromadb._storage.local.copies import copy_collection, copy_in_memory
 from chromadb._storage.local.database import SqliteDatabase
+from chromadb._storage.local.description import keep_description
 from chromadb._storage.local.follow import follow, load_columns, load_vectors, seal
 from chromadb._storage.local.forking import ForkAware
+from chromadb._storage.local.layout import COLUMNS, SEGMENTS, TEXT
 from chromadb._storage.local.records import Labels, State
 from chromadb._storage.local.segments import SegmentFolder
 from chromadb._storage.local.select import Selector, keys_of, select_ids
 from chromadb._storage.local.text.documents import Documents
 from chromadb._storage.local.turns import turn
 from chromadb._storage.local.vacuum import in_use, outdated_segments, vacuum_database
-
-SEGMENTS, TEXT, COLUMNS = "index", "text", "columns"
-"""Folders for what is derived from the records; each can be deleted at any time."""
+from chromadb._tracing import span, spanned
 
 PURGE_BATCH, PURGE_PAUSE = 256, 0.002
 """Vectors of deleted records removed in one transaction, which takes some 10 ms, and seconds in between."""
@@ -73,8 +75,11 @@ class LocalCollection(ForkAware):
         self._hnsw = hnsw
         self._builder = builder
         self._segments = SegmentFolder(None if folder is None else folder / SEGMENTS)
-        self._documents = Documents(None if folder is None else folder / TEXT, lambda: builder.schedule(self))
-        self._columns = MetadataColumns(None if folder is None else folder / COLUMNS, lambda: builder.schedule(self))
+        fixed = database.read_only
+        self._documents = Documents(None if folder is None else folder / TEXT, lambda: builder.schedule(self), fixed)
+        self._columns = MetadataColumns(
+            None if folder is None else folder / COLUMNS, lambda: builder.schedule(self), fixed
+        )
         self._snapshot = Snapshot()
         self._loaded: frozenset[str] = frozenset()
         """The names of the segments that there were when the vectors of the snapshot were loaded."""
@@ -85,6 +90,8 @@ class LocalCollection(ForkAware):
         """About how many records were written or deleted since the last build."""
         self._vacuums = 0
         """How often the collection was vacuumed."""
+        self._described: CollectionInfo | None = None
+        """What the description in the folder says."""
         self._nothing_to_seal: int | None = None
         """The commit at which a build found that nothing can be sealed."""
 
@@ -97,10 +104,9 @@ class LocalCollection(ForkAware):
     # --- CollectionStore --------------------------------------------------------------------------
 
     def write(self, mode: WriteMode, batch: Records) -> list[str]:
-        with self.database.write() as sql:
+        with self.database.write() as sql, span("storage.records"):
             ignored = records.write(sql, mode, batch)
-        if batch.vectors is not None:
-            self._changed(len(batch))
+        self._changed(0 if batch.vectors is None else len(batch))
         return ignored
 
     def delete(self, selection: Selection, limit: int | None = None) -> int:
@@ -147,15 +153,17 @@ class LocalCollection(ForkAware):
                 nothing = np.empty(0, dtype=np.int64)
                 return [self._fetch(sql, nothing, fields, np.empty(0, dtype=np.float32)) for _ in vectors]
             labels, dimension = snapshot.labels.values, state.dimension
-            hits = snapshot.vectors.search(
-                self._hnsw.space,
-                vectors,
-                n,
-                self._choose(sql, snapshot, selection),
-                lambda places: records.read_vectors(sql, labels[places], dimension),
-                ef_search=ef_search or self._hnsw.ef_search,
-                exact=exact,
-            )
+            choice = self._choose(sql, snapshot, selection)
+            with span("index.search"):
+                hits = snapshot.vectors.search(
+                    self._hnsw.space,
+                    vectors,
+                    n,
+                    choice,
+                    lambda places: records.read_vectors(sql, labels[places], dimension),
+                    ef_search=ef_search or self._hnsw.ef_search,
+                    exact=exact,
+                )
             return [self._fetch(sql, labels[places], fields, distances) for places, distances in hits]
 
     def _choose(self, sql: apsw.Connection, snapshot: Snapshot, selection: Selection) -> Choice:
@@ -208,6 +216,20 @@ class LocalCollection(ForkAware):
         pending = unsealed if waiting else 0
         return IndexingStatus(state.live - pending, pending, state.live)
 
+    # --- copies -----------------------------------------------------------------------------------
+
+    def copy_to(self, folder: Path, beside: Path | None = None) -> State:
+        """Write a copy of the collection at one commit to a new folder; see ``copy_collection``."""
+        return copy_collection(self.database, self._folder, folder, beside)
+
+    def copy_into(self, copy: LocalCollection) -> State:
+        """Copy everything at one commit into an empty collection in memory."""
+        state = copy_in_memory(self.database, copy.database)
+        for segment in self._current_segments(state):
+            if segment.commit_no <= state.commit_no:
+                copy._segments.add(segment, state.lineage)
+        return state
+
     # --- lifetime ---------------------------------------------------------------------------------
 
     def configure(self, hnsw: HnswConfiguration) -> None:
@@ -220,6 +242,13 @@ class LocalCollection(ForkAware):
                 self._snapshot = self._snapshot.without_vectors()
         if former != self.recipe:
             self._builder.schedule(self)
+
+    def describe(self, info: CollectionInfo) -> None:
+        """Keep a copy of what the catalog says of the collection with its records."""
+        if self._folder is None or self.database.read_only or self._described == replace(info, dimension=None):
+            return
+        self._described = replace(info, dimension=None)
+        keep_description(self._folder, info)
 
     def close(self) -> None:
         """Close the files and let go of the memory; a transaction that runs already goes on to its end."""
@@ -239,9 +268,27 @@ class LocalCollection(ForkAware):
             self._columns.after_fork()
 
     @property
+    def is_loaded(self) -> bool:
+        """Whether a search has no segment to open, which is read to its end then, and does not wait for one."""
+        if self._advancing.locked() or self._snapshot.vectors is None:
+            return False
+        return self._segments.names() == self._loaded
+
+    @property
     def nbytes(self) -> int:
         """Bytes of memory that it takes beside files that are mapped, about."""
         return self.database.nbytes + self._snapshot.nbytes + self._documents.nbytes + self._columns.nbytes
+
+    @property
+    def loose(self) -> int:
+        """Vectors in memory that no segment holds."""
+        vectors = self._snapshot.vectors
+        return 0 if vectors is None else len(vectors.loose)
+
+    @property
+    def unbuilt(self) -> int:
+        """About how many records were written or deleted since the last build."""
+        return self._unbuilt
 
     def shrink(self) -> None:
         """Let go of what is quickly there again: the pages of connections, and what filters have asked for."""
@@ -273,7 +320,7 @@ class LocalCollection(ForkAware):
             self._columns.build(sql, lambda: stop.is_set() or vacuumed())
         with self.database.read() as sql:
             self._documents.build(sql, lambda: stop.is_set() or vacuumed())
-        self.database.checkpoint()
+        self.database.cut_log()
         more = self._build_segment(stop, vacuumed)
         if vacuumed():
             # What was built may know what was deleted.
@@ -335,7 +382,8 @@ class LocalCollection(ForkAware):
         """Count what was written since the last build, and ask for another once it is worth it."""
         self._unbuilt += records_changed
         entries = self._segments.entries()
-        if sealing.is_due(self._unbuilt) or (entries and self._unbuilt > (1 - sealing.WORN) * entries):
+        worn = entries and self._unbuilt > (1 - sealing.WORN) * entries
+        if sealing.is_due(self._unbuilt) or worn or self.database.has_long_log():
             self._builder.schedule(self)
 
     # --- snapshots --------------------------------------------------------------------------------
@@ -349,6 +397,7 @@ class LocalCollection(ForkAware):
             snapshot, state = self._advance(sql, filter, vectors)
             yield sql, snapshot, state
 
+    @spanned("storage.follow")
     def _advance(self, sql: apsw.Connection, filter: Filter | None, vectors: bool = False) -> tuple[Snapshot, State]:
         """Bring the snapshot to the commit that a transaction sees, which has not read anything yet."""
         with self._advancing:
@@ -376,6 +425,7 @@ class LocalCollection(ForkAware):
 
     # --- fetching ---------------------------------------------------------------------------------
 
+    @spanned("storage.fetch")
     def _fetch(self, sql: apsw.Connection, labels: Labels, fields: Sequence[str], distances: Any = None) -> Found:
         columns = {field: _FIELD_COLUMNS[field] for field in _FIELD_COLUMNS if field in fields}
         rows = records.read_columns(sql, labels, ["id", *columns.values()])

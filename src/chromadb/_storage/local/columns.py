@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from chromadb._index.columns import Dictionary
 from chromadb._storage.local import records, sealed
+from chromadb._storage.local.durable import save_array, write_array
 from chromadb._storage.local.records import Labels, State
 from chromadb._storage.local.sealed import RuinedError
 
@@ -100,9 +101,11 @@ class MetadataColumns:
     Args:
         folder: for them; None for a collection in memory, whose metadata is decoded at need.
         ask: called when columns are wanted, or newer ones.
+        read_only: whether files are left as they are, damaged ones too.
     """
 
-    def __init__(self, folder: Path | None, ask: Callable[[], None]) -> None:
+    def __init__(self, folder: Path | None, ask: Callable[[], None], read_only: bool = False) -> None:
+        self._read_only = read_only
         self._folder = folder
         self._ask = ask
         self._open: Columns | None = None
@@ -200,11 +203,12 @@ class MetadataColumns:
         self._lock = threading.Lock()
 
     def _discard(self, columns: Columns) -> None:
-        shutil.rmtree(columns.folder, ignore_errors=True)
+        if not self._read_only:
+            shutil.rmtree(columns.folder, ignore_errors=True)
         with self._lock:
             if self._open is columns:
                 # Another process may have put others in their place.
-                self._open, self._looked = None, False
+                self._open, self._looked = None, self._read_only
         self._ask()
 
 
@@ -290,12 +294,12 @@ def _write(
     columns, others = keys[:MOST_KEYS], keys[MOST_KEYS:]
 
     def write_labels(path: Path) -> None:
-        np.save(path, labels)
+        save_array(path, labels)
 
     def writer(encoding: _Encoding) -> Callable[[Path], None]:
         def write_column(path: Path) -> None:
             with path.open("xb") as file:
-                np.save(file, encoding.dense(len(labels)))
+                write_array(file, encoding.dense(len(labels)))
                 file.write(msgspec.json.encode(encoding.dictionary.values[1:]))
 
         return write_column

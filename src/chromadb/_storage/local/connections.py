@@ -77,6 +77,11 @@ class ConnectionPool(ForkAware):
             self._free.notify_all()
 
     @property
+    def closed(self) -> bool:
+        """Whether it lends nothing more."""
+        return self._closed
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the pages that idle connections keep."""
         with self._free:

@@ -19,10 +19,20 @@ from typing import Any, Literal
 import apsw
 
 from chromadb._storage.local.connections import ConnectionPool
-from chromadb._storage.local.failures import explained
+from chromadb._storage.local.failures import damaged, explained
 from chromadb._storage.local.forking import ForkAware
+from chromadb._storage.local.former import KEPT, keep_former, remove_former
+from chromadb._storage.local.reading import UnlockedConnection, connect
 from chromadb._storage.local.shared_lock import SharedLock
-from chromadb.errors import StorageFormatError, StorageLockedError, StorageReplacedError
+from chromadb._tracing import span
+from chromadb.errors import (
+    ReadOnlyError,
+    StorageChangedError,
+    StorageError,
+    StorageFormatError,
+    StorageLockedError,
+    StorageReplacedError,
+)
 
 APPLICATION_ID = 0x43484442
 """Marks our SQLite files ("CHDB")."""
@@ -34,8 +44,12 @@ MAX_INTEGER = 2**63 - 1
 """The largest integer of SQLite."""
 
 CACHE_KIB = 8192
-CHECKPOINT_PAGES = 4096
-"""The log is written back once it has so many pages, 64 MB; by the builder before, when there is a quiet moment."""
+CHECKPOINT_PAGES = {"records": 4096, "catalog": 64}
+"""The log is written back once it has so many pages, 64 MB and 1 MB; by the builder before, in a quiet moment."""
+
+LONG_LOG = 2**20
+"""Bytes of a log that is worth being cut to nothing in a quiet moment, if it is also longer than a quarter of the file:
+to write it anew costs time, and to keep it space."""
 
 
 class SqliteDatabase(ForkAware):
@@ -46,6 +60,7 @@ class SqliteDatabase(ForkAware):
         schema: the folder of migrations, ``schema/<name>/0001_*.sql`` and so on.
         synchronous: "full": a commit survives a power loss; "normal": the end of the process.
         busy_timeout: seconds to wait for a writer of another process.
+        read_only: whether nothing is written, and no file is made.
     """
 
     def __init__(
@@ -54,10 +69,12 @@ class SqliteDatabase(ForkAware):
         schema: str,
         synchronous: Literal["full", "normal"] = "full",
         busy_timeout: float = 30.0,
+        read_only: bool = False,
     ) -> None:
         super().__init__()
         self.path = path
         self.name = path or f"memory:{schema}"
+        self.read_only = read_only and path is not None
         self._schema = schema
         self._synchronous = synchronous
         self.busy_timeout = busy_timeout
@@ -68,6 +85,8 @@ class SqliteDatabase(ForkAware):
         # In memory the database lives as long as a connection does.
         self._anchor = self._connect() if path is None else None
         self._file: tuple[int, int] | None = None
+        self._in_doubt = False
+        """Whether the log may hold a transaction that failed: see `_settle`."""
         try:
             with explained(self.name), self._pool.lend() as connection:
                 self._migrate(connection)
@@ -81,7 +100,9 @@ class SqliteDatabase(ForkAware):
     @contextmanager
     def read(self) -> Iterator[apsw.Connection]:
         """Give a connection inside a transaction that sees one state of the database, that of its first SELECT."""
-        with explained(self.name), self._reading(), self._pool.lend() as connection:
+        with explained(self.name), self._reading(), self._lend_reader() as connection:
+            if self._in_doubt:
+                self._settle(connection)
             try:
                 connection.execute("BEGIN")
                 yield connection
@@ -94,19 +115,84 @@ class SqliteDatabase(ForkAware):
         """Give a connection inside the only writing transaction; it is committed at the end, or rolled back."""
         with explained(self.name), self._writing(), self._pool.lend() as connection:
             try:
-                connection.execute("BEGIN IMMEDIATE")
+                with span("storage.lock"):
+                    connection.execute("BEGIN IMMEDIATE")
                 yield connection
-                connection.execute("COMMIT")
+                with span("storage.commit"):
+                    self._commit(connection)
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
 
-    def checkpoint(self) -> None:
-        """Write back what is in the log, as far as nobody reads it; nobody waits for it."""
-        if self.path is not None:
+    def _commit(self, connection: apsw.Connection) -> None:
+        try:
+            connection.execute("COMMIT")
+        except apsw.IOError as error:
+            if self.path is None:
+                raise
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            self._in_doubt = True
+            if not self._settle(connection):
+                raise StorageError(
+                    f"{self.name} could not be written to the disk ({error}). Look at the disk. Whether the call is "
+                    "there, as a whole or not at all, is settled by the next one that finds the disk working."
+                ) from error
+            raise
+        self._in_doubt = False
+
+    def _settle(self, connection: apsw.Connection) -> bool:
+        """Take back for good what a commit has written that the disk did not confirm; return whether that is done.
+
+        SQLite forgets of it, but the log still holds it, whole, and whoever opens the file after a crash takes it for
+        committed. The next transaction is written to the same place, whatever it is about.
+        """
+        try:
+            connection.execute(f"BEGIN IMMEDIATE; PRAGMA user_version={len(_migrations(self._schema))}; COMMIT")
+        except apsw.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            return False
+        self._in_doubt = False
+        return True
+
+    def checkpoint(self) -> bool:
+        """Write back what is in the log, as far as nobody reads it; nobody waits for it. Return whether that is all."""
+        if self.path is None or self.read_only:
+            return self.path is None
+        with explained(self.name), self._pool.lend() as connection:
+            rows: list[Any] = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        busy, pages, written = rows[0]
+        return not busy and pages == written
+
+    def has_long_log(self) -> bool:
+        """Return whether the log takes much space."""
+        if self.path is None or self.read_only:
+            return False
+        try:
+            size = os.stat(f"{self.path}-wal").st_size
+            return size >= LONG_LOG and 4 * size >= os.stat(self.path).st_size
+        except OSError:
+            return False
+
+    def cut_log(self) -> None:
+        """Write back what is in the log, and cut it to nothing unless somebody uses it; others wait for moments."""
+        if self.checkpoint() and self.has_long_log():
             with explained(self.name), self._pool.lend() as connection:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                connection.set_busy_timeout(0)
+                try:
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                except apsw.BusyError:
+                    # Another time.
+                    pass
+                finally:
+                    connection.set_busy_timeout(int(self.busy_timeout * 1000))
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._pool.closed
 
     @property
     def nbytes(self) -> int:
@@ -128,6 +214,18 @@ class SqliteDatabase(ForkAware):
                 yield connection
             finally:
                 connection.set_busy_timeout(int(self.busy_timeout * 1000))
+
+    def check_writable(self) -> None:
+        """Raise if the file is only read.
+
+        Raises:
+            ReadOnlyError: it is.
+        """
+        if self.read_only:
+            raise ReadOnlyError(
+                f"{self.name} was opened for reading only, by the setting chroma_read_only. Write with a client "
+                "without it. Nothing was changed."
+            )
 
     def close(self) -> None:
         """Close every connection that is not in use, and those in use when they are given back."""
@@ -173,7 +271,31 @@ class SqliteDatabase(ForkAware):
             yield
 
     @contextmanager
+    def _lend_reader(self) -> Iterator[apsw.Connection]:
+        """Give a connection to read with; where it takes no locks, it is verified that nobody wrote meanwhile.
+
+        Raises:
+            StorageChangedError: somebody did; what was read may be of two states.
+        """
+        while True:
+            with self._pool.lend() as connection:
+                if not isinstance(connection, UnlockedConnection):
+                    yield connection
+                    return
+                if connection.is_current():
+                    try:
+                        yield connection
+                    finally:
+                        if not connection.is_current():
+                            raise StorageChangedError(f"{self.name} was written to while it was being read. Try again.")
+                    return
+            # The others are of the same state.
+            former, self._pool = self._pool, ConnectionPool(self._connect, keep_at_fork=False)
+            former.close()
+
+    @contextmanager
     def _writing(self, timeout: float | None = None) -> Iterator[None]:
+        self.check_writable()
         if self.path is None:
             with self._in_memory.exclusive():
                 yield
@@ -191,6 +313,8 @@ class SqliteDatabase(ForkAware):
             self._writer.release()
 
     def _connect(self) -> apsw.Connection:
+        if self.read_only and self.path is not None:
+            return self._connect_to_read(self.path)
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
         if self.path is None:
             connection = apsw.Connection(self._uri, flags=flags | apsw.SQLITE_OPEN_URI)
@@ -199,8 +323,10 @@ class SqliteDatabase(ForkAware):
         connection.set_busy_timeout(int(self.busy_timeout * 1000))
         connection.execute(
             f"PRAGMA page_size={PAGE_SIZE}; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; "
+            # A damaged page is told from a whole one when it is read, not by what comes of it.
+            "PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF; "
             f"PRAGMA cache_size=-{CACHE_KIB}; PRAGMA synchronous={self._synchronous}; "
-            f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}; "
+            f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES[self._schema]}; "
             # On macOS a sync reaches the disk only so.
             f"PRAGMA fullfsync={'ON' if self._synchronous == 'full' else 'OFF'}; "
             # Overwrites what is deleted: text that a user deleted must not stay readable in the file.
@@ -208,17 +334,34 @@ class SqliteDatabase(ForkAware):
         )
         return connection
 
+    def _connect_to_read(self, path: str) -> apsw.Connection:
+        connection = connect(path)
+        connection.set_busy_timeout(int(self.busy_timeout * 1000))
+        connection.execute(f"PRAGMA temp_store=MEMORY; PRAGMA cache_size=-{CACHE_KIB}")
+        return connection
+
     # --- schema -----------------------------------------------------------------------------------
 
     def _migrate(self, connection: apsw.Connection) -> None:
         migrations = _migrations(self._schema)
-        if self._version(connection) == len(migrations):
+        version = self._version(connection)
+        if version == len(migrations):
+            if self.path is not None and not self.read_only:
+                remove_former(self.path, KEPT)
             return
+        if self.read_only:
+            raise StorageFormatError(
+                f"{self.name} has format {version}, of an older version of chromadb, and is to be read only; this one "
+                f"reads format {len(migrations)}. Open it once without chroma_read_only. Nothing was changed."
+            )
         if self.path is not None:
             self._enter_wal_mode(connection)
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for number in range(self._version(connection), len(migrations)):
+            version = self._version(connection)
+            if self.path is not None and 0 < version < len(migrations):
+                keep_former(self.path, version)
+            for number in range(version, len(migrations)):
                 connection.execute(migrations[number])
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={len(migrations)}")
             connection.execute("COMMIT")
@@ -251,6 +394,8 @@ class SqliteDatabase(ForkAware):
             raise StorageFormatError(
                 f"{self.name} is a SQLite database of another program. Choose an empty directory. Nothing was changed."
             )
+        if version < 0 or (tables and not version):
+            raise damaged(self.name, f"its header says that its format is {version}")
         known = len(_migrations(self._schema))
         if version > known:
             raise StorageFormatError(

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import apsw
+import msgspec
 
+from chromadb._storage.local.holders import holder_of, last_written
 from chromadb.errors import (
     StorageCorruptError,
     StorageError,
@@ -29,12 +31,20 @@ def explained(name: str) -> Iterator[None]:
     except apsw.Error as error:
         raise _explain_sqlite(name, error) from error
     except UnicodeDecodeError as error:
-        raise StorageCorruptError(
-            f"{name} is damaged (a text in it is not UTF-8). Restore it from a backup; other collections are not "
-            "affected."
-        ) from error
+        raise damaged(name, "a text in it is not UTF-8") from error
+    except msgspec.DecodeError as error:
+        raise damaged(name, f"{error}") from error
     except OSError as error:
         raise explain_os(name, error) from error
+
+
+def damaged(file: str, what: str) -> StorageCorruptError:
+    """Return the error that says that a file is damaged, and what to do."""
+    others = "Other collections are" if file.endswith("records.sqlite3") else "The records are"
+    return StorageCorruptError(
+        f"{file} is damaged: {what}. Save what can be read with 'chroma utils check --repair', or restore the file "
+        f"from a backup. {others} not affected."
+    )
 
 
 def explain_os(name: str, error: OSError) -> StorageError:
@@ -70,10 +80,7 @@ def _explain_sqlite(name: str, error: apsw.Error) -> StorageError:
     if isinstance(error, apsw.FullError) or shared:
         return StorageFullError(f"No space left on the disk of {name}. Free some and try again. Nothing was written.")
     if isinstance(error, (apsw.BusyError, apsw.LockedError)):
-        return StorageLockedError(
-            f"Another process holds the lock of {name} for too long. Wait for it, or raise "
-            "chroma_busy_timeout_seconds. Nothing was written."
-        )
+        return _locked(name)
     if isinstance(error, (apsw.ReadOnlyError, apsw.PermissionsError)):
         return StorageReadOnlyError(
             f"{name} cannot be written. Give this user write permission to the file and its directory. "
@@ -96,7 +103,17 @@ def _explain_sqlite(name: str, error: apsw.Error) -> StorageError:
             "there."
         )
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
-        return StorageCorruptError(
-            f"{name} is damaged ({error}). Restore it from a backup; other collections are not affected."
-        )
+        return damaged(name, str(error))
     return StorageError(f"{name}: SQLite says {error}.")
+
+
+def _locked(name: str) -> StorageLockedError:
+    holder, ago = holder_of(name), last_written(name)
+    if holder is None:
+        held = f"Another process holds the lock of {name} for too long"
+    else:
+        held = f"The lock of {name} is held for too long by {holder}"
+    return StorageLockedError(
+        f"{held}{ago and f'; its log was last written {ago}'}. Wait for it or end it, or raise "
+        "chroma_busy_timeout_seconds. Nothing was written."
+    )

@@ -34,6 +34,12 @@ class ForkAware:
         """Go on; in the child no other thread exists."""
 
 
+def living() -> list[ForkAware]:
+    """Return everything that this process has made and not let go of."""
+    with _lock:
+        return list(_aware)
+
+
 _aware: WeakSet[ForkAware] = WeakSet()
 
 # Guards `_aware`, and is held through a fork, so that nothing new comes between `before_fork` and `after_fork`.

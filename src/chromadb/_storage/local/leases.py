@@ -88,6 +88,11 @@ class OpenCollections(ForkAware):
             self._keep_within_memory(id, lease)
         return False
 
+    def ids(self) -> list[UUID]:
+        """Return which collections are open."""
+        with self._lock:
+            return list(self.leases)
+
     def retire(self, id: UUID) -> bool:
         """Close a deleted collection; return False if it is in use: then the last user is told when giving it back."""
         with self._lock:
@@ -101,6 +106,13 @@ class OpenCollections(ForkAware):
             lease.store.close()
         return True
 
+    def drop(self, id: UUID, lease: Lease) -> None:
+        """Forget what is open of a collection; its last user closes it, and the next one opens it anew."""
+        with self._lock:
+            if self.leases.get(id) is lease:
+                del self.leases[id]
+            lease.closing = True
+
     def close_idle(self, id: UUID) -> None:
         """Close a collection if nobody uses it at the moment."""
         with self._lock:
@@ -109,6 +121,11 @@ class OpenCollections(ForkAware):
                 return
             del self.leases[id]
         lease.store.close()
+
+    def stores(self) -> list[LocalCollection]:
+        """Return the collections that are open."""
+        with self._lock:
+            return [lease.store for lease in self.leases.values()]
 
     def close(self) -> None:
         """Close every collection; what runs in those in use goes on to its end."""

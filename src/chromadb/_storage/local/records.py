@@ -19,7 +19,9 @@ from chromadb._model.metadata import merge_metadata
 from chromadb._model.records import Records
 from chromadb._model.vectors import Matrix
 from chromadb._storage.base import WriteMode
+from chromadb._storage.local.checksums import record_checksum, vector_checksum
 from chromadb._storage.local.database import MAX_INTEGER
+from chromadb._storage.local.failures import damaged
 from chromadb.errors import InvalidArgumentError, InvalidDimensionException, StorageCorruptError
 
 Labels = NDArray[np.int64]
@@ -36,12 +38,10 @@ records lie on two thirds of the pages: without the vectors the deletion takes 1
 CHANGES_KEPT = 10_000
 """How many changes are kept at least, for indexes that follow; beyond it, as many as there are records."""
 
-_FORMER_MODALITY = {
-    "document": "UPDATE records SET uri = NULL WHERE label = ? AND document IS NULL",
-    "image": "UPDATE records SET document = NULL, uri = NULL WHERE label = ?",
-    "uri": "UPDATE records SET document = NULL WHERE label = ?",
-}
-"""What an update with vectors of a modality takes away; what the call gives is written afterwards."""
+_VECTORS = "SELECT label, vector, checksum FROM vectors"
+
+_RECORD = ("id", "document", "uri", "metadata")
+"""The columns of a record, in the order of its checksum."""
 
 encode_json = msgspec.json.Encoder().encode
 decode_json = msgspec.json.Decoder(dict[str, Any]).decode
@@ -66,7 +66,7 @@ def read_state(sql: apsw.Connection) -> State:
         "SELECT lineage, commit_no, next_label, live, dimension, changes_from, changes_kept FROM state"
     ).fetchone()
     if row is None:
-        raise StorageCorruptError(f"{sql.filename} is damaged: the table 'state' is empty.")
+        raise damaged(sql.filename, "the table 'state' is empty")
     return State(*row)
 
 
@@ -165,19 +165,16 @@ def _insert(sql: apsw.Connection, records: Records, rows: list[int], label: int)
 
     def columns() -> Iterator[tuple[Any, ...]]:
         for place, row in enumerate(rows, label):
-            metadata = metadatas[row] if metadatas else None
-            yield (
-                place,
-                records.ids[row],
-                documents[row] if documents else None,
-                uris[row] if uris else None,
-                _encode_metadata(merge_metadata(None, metadata)),
-            )
+            id = records.ids[row]
+            document = documents[row] if documents else None
+            uri = uris[row] if uris else None
+            metadata = _encode_metadata(merge_metadata(None, metadatas[row] if metadatas else None))
+            yield place, id, document, uri, metadata, record_checksum(place, id, document, uri, metadata)
 
-    sql.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", columns())
+    sql.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", columns())
     _write_vectors(
         sql,
-        "INSERT INTO vectors (label, vector) VALUES (?, ?)",
+        "INSERT INTO vectors (label, vector, checksum) VALUES (?, ?, ?)",
         records,
         {row: place for place, row in enumerate(rows, label)},
     )
@@ -185,28 +182,39 @@ def _insert(sql: apsw.Connection, records: Records, rows: list[int], label: int)
 
 def _update(sql: apsw.Connection, records: Records, existing: dict[str, int]) -> None:
     labels = {row: existing[id] for row, id in enumerate(records.ids) if id in existing}
-    _write_vectors(sql, "UPDATE vectors SET vector = ?2 WHERE label = ?1", records, labels)
-    if records.modality is not None:
+    _write_vectors(sql, "UPDATE vectors SET vector = ?2, checksum = ?3 WHERE label = ?1", records, labels)
+    if not records.documents and not records.uris and not records.metadatas and records.modality is None:
+        return
+    found = np.sort(labels_of(labels.values()))
+    stored = dict(zip(found.tolist(), read_columns(sql, found, _RECORD), strict=True))
+    sql.executemany(
+        "UPDATE records SET document = ?3, uri = ?4, metadata = ?5, checksum = ?6 WHERE label = ?1",
+        (
+            (label, *changed, record_checksum(label, *changed))
+            for row, label in labels.items()
+            for changed in (_changed(records, row, stored[label]),)
+            if changed != stored[label]
+        ),
+    )
+
+
+def _changed(records: Records, row: int, stored: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return id, document, URI and metadata of a record as the update of this row leaves them."""
+    id, document, uri, metadata = stored
+    if records.modality is not None and row in records.vector_rows:
         # A record of another modality than before loses what the former one was made from.
-        embedded = [(labels[row],) for row in records.vector_rows if row in labels]
-        sql.executemany(_FORMER_MODALITY[records.modality], embedded)
-    for column, values in (("document", records.documents), ("uri", records.uris)):
-        if values:
-            sql.executemany(
-                f"UPDATE records SET {column} = ? WHERE label = ?",
-                ((values[row], label) for row, label in labels.items() if values[row] is not None),
-            )
-    metadatas = records.metadatas
-    if metadatas:
-        stored = dict(each(sql, "SELECT label, metadata FROM records WHERE label IN carray(?)", labels.values()))
-        sql.executemany(
-            "UPDATE records SET metadata = ? WHERE label = ?",
-            (
-                (_encode_metadata(merge_metadata(decode_metadata(stored[label]), metadatas[row])), label)
-                for row, label in labels.items()
-                if metadatas[row] is not None
-            ),
-        )
+        if records.modality == "document":
+            uri = uri if document is not None else None
+        else:
+            document = None
+            uri = uri if records.modality == "uri" else None
+    if records.documents and records.documents[row] is not None:
+        document = records.documents[row]
+    if records.uris and records.uris[row] is not None:
+        uri = records.uris[row]
+    if records.metadatas and records.metadatas[row] is not None:
+        metadata = _encode_metadata(merge_metadata(decode_metadata(metadata), records.metadatas[row]))
+    return id, document, uri, metadata
 
 
 def _write_vectors(sql: apsw.Connection, statement: str, records: Records, labels: dict[int, int]) -> None:
@@ -218,9 +226,10 @@ def _write_vectors(sql: apsw.Connection, statement: str, records: Records, label
     sql.executemany(
         statement,
         (
-            (labels[row], data[place * width : (place + 1) * width])
+            (labels[row], vector, vector_checksum(labels[row], vector))
             for place, row in enumerate(records.vector_rows)
             if row in labels
+            for vector in (data[place * width : (place + 1) * width],)
         ),
     )
 
@@ -292,13 +301,28 @@ def changed_labels(sql: apsw.Connection, after: int, *, vectors: bool = False) -
 
 
 def read_columns(sql: apsw.Connection, labels: Labels, columns: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Return `columns` of the table records for each label, in the order of `labels`."""
-    statement = f"SELECT label, {', '.join(columns)} FROM records WHERE label IN carray(?)"
-    rows = {row[0]: row[1:] for row in each(sql, statement, labels)}
+    """Return `columns` of the table records for each label, in the order of `labels`; verified with the document."""
+    if "document" in columns:
+        rows = dict(_verified(sql, labels))
+        if tuple(columns) != _RECORD:
+            places = [_RECORD.index(column) for column in columns]
+            rows = {label: tuple([row[place] for place in places]) for label, row in rows.items()}
+    else:
+        statement = f"SELECT label, {', '.join(columns)} FROM records WHERE label IN carray(?)"
+        rows = {row[0]: row[1:] for row in each(sql, statement, labels)}
     try:
         return [rows[label] for label in labels.tolist()]
     except KeyError as error:
-        raise StorageCorruptError(f"{sql.filename} is damaged: the record of label {error} is missing.") from None
+        raise damaged(sql.filename, f"the record of label {error} is missing") from None
+
+
+def _verified(sql: apsw.Connection, labels: Labels) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Yield label and record of those labels that exist."""
+    statement = f"SELECT label, {', '.join(_RECORD)}, checksum FROM records WHERE label IN carray(?)"
+    for label, *record, checksum in each(sql, statement, labels):
+        if checksum is not None and checksum != record_checksum(label, *record):
+            raise damaged(sql.filename, f"the record of label {label} is not what was written")
+        yield label, tuple(record)
 
 
 def scan_column(sql: apsw.Connection, column: str) -> Iterator[tuple[int, Any]]:
@@ -325,15 +349,15 @@ def labels_of(labels: Iterable[Any]) -> Labels:
 def read_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> Matrix:
     """Return the vectors of `labels`, in their order, shape (len(labels), dimension)."""
     matrix = np.empty((len(labels), dimension), dtype=np.float32)
-    statement = "SELECT label, vector FROM vectors WHERE label IN carray(?)"
+    statement = f"{_VECTORS} WHERE label IN carray(?)"
     for start in range(0, len(labels), BATCH):
         part = labels[start : start + BATCH]
         rows: list[Any] = sql.execute(statement, (apsw.carray(part),)).fetchall()
         if len(rows) != len(part):
             raise _missing_vectors(sql, len(part) - len(rows))
-        if not np.array_equal(part, [label for label, _ in rows]):
-            found = dict(rows)
-            rows = [(label, found[label]) for label in part.tolist()]
+        if not np.array_equal(part, [row[0] for row in rows]):
+            found = {row[0]: row for row in rows}
+            rows = [found[label] for label in part.tolist()]
         _fill(sql, matrix[start : start + len(part)], rows)
     return matrix
 
@@ -341,41 +365,39 @@ def read_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> Matrix
 def read_present_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> tuple[Labels, Matrix]:
     """Return those of `labels` that still exist, ascending, and their vectors."""
     rows: list[Any] = list(
-        each(
-            sql,
-            "SELECT label, vector FROM vectors WHERE label IN carray(?) AND label NOT IN unpurged ORDER BY label",
-            labels,
-        )
+        each(sql, f"{_VECTORS} WHERE label IN carray(?) AND label NOT IN unpurged ORDER BY label", labels)
     )
     matrix = np.empty((len(rows), dimension), dtype=np.float32)
     _fill(sql, matrix, rows)
-    return np.array([label for label, _ in rows], dtype=np.int64), matrix
+    return labels_of(row[0] for row in rows), matrix
 
 
 def scan_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> Iterator[Matrix]:
     """Yield the vectors of all records in order, `BATCH` at a time; `labels` are all labels, ascending."""
-    cursor = sql.execute("SELECT label, vector FROM vectors WHERE label NOT IN unpurged ORDER BY label")
+    cursor = sql.execute(f"{_VECTORS} WHERE label NOT IN unpurged ORDER BY label")
     for start in range(0, len(labels), BATCH):
         part = labels[start : start + BATCH]
         rows: list[Any] = list(islice(cursor, len(part)))
-        if len(rows) != len(part) or not np.array_equal(part, [label for label, _ in rows]):
+        if len(rows) != len(part) or not np.array_equal(part, [row[0] for row in rows]):
             raise _missing_vectors(sql, 1)
         matrix = np.empty((len(part), dimension), dtype=np.float32)
         _fill(sql, matrix, rows)
         yield matrix
 
 
-def _fill(sql: apsw.Connection, matrix: Matrix, rows: list[tuple[int, bytes]]) -> None:
-    data = b"".join([vector for _, vector in rows])
-    if len(data) != matrix.nbytes:
-        raise StorageCorruptError(f"{sql.filename} is damaged: a vector does not have {matrix.shape[1]} dimensions.")
-    matrix[:] = np.frombuffer(data, dtype="<f4").reshape(matrix.shape)
+def _fill(sql: apsw.Connection, matrix: Matrix, rows: list[tuple[int, bytes, int | None]]) -> None:
+    """Copy vectors into a matrix, verified."""
+    for label, vector, checksum in rows:
+        if checksum is not None and checksum != vector_checksum(label, vector):
+            raise damaged(sql.filename, f"the vector of label {label} is not what was written")
+    width = matrix.shape[1] * 4
+    if any(len(vector) != width for _, vector, _ in rows):
+        raise damaged(sql.filename, f"a vector does not have {matrix.shape[1]} dimensions")
+    matrix[:] = np.frombuffer(b"".join([vector for _, vector, _ in rows]), dtype="<f4").reshape(matrix.shape)
 
 
 def _missing_vectors(sql: apsw.Connection, count: int) -> StorageCorruptError:
-    return StorageCorruptError(
-        f"{sql.filename} is damaged: records and vectors do not belong together ({count} missing)."
-    )
+    return damaged(sql.filename, f"records and vectors do not belong together ({count} missing)")
 
 
 def each(

@@ -17,11 +17,12 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import xxhash
 
+from chromadb._storage.local.durable import sync as sync
 from chromadb._storage.local.failures import explained
 
 MANIFEST = "manifest"
@@ -84,12 +85,11 @@ def write(
             for file, write_file in files.items():
                 write_file(unfinished / file)
             manifest = manifest_of({file: entry(unfinished / file) for file in files})
-            text = msgspec.json.encode(manifest)
-            (unfinished / MANIFEST).write_bytes(xxhash.xxh3_64_hexdigest(text).encode() + b"\n" + text)
+            _write_manifest(unfinished, msgspec.json.encode(manifest))
             for file in (*files, MANIFEST, "."):
-                _sync(unfinished / file)
+                sync(unfinished / file)
             os.rename(unfinished, finished)
-            _sync(folder)
+            sync(folder)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
@@ -103,9 +103,7 @@ def read_manifest(folder: Path, kind: type[ManifestT], format: int, lineage: str
         RuinedError: it is damaged, or of another record store.
         OSError: it cannot be read.
     """
-    checksum, _, text = (folder / MANIFEST).read_bytes().partition(b"\n")
-    if checksum != xxhash.xxh3_64_hexdigest(text).encode():
-        raise RuinedError
+    text = _read_manifest(folder)
     try:
         if msgspec.json.decode(text, type=Format).format != format:
             return None
@@ -115,6 +113,64 @@ def read_manifest(folder: Path, kind: type[ManifestT], format: int, lineage: str
     if manifest.lineage != lineage:
         raise RuinedError
     return manifest
+
+
+def adopt(
+    folder: Path,
+    target: Path,
+    former: str,
+    lineage: str,
+    until: int,
+    transfer: Callable[[Path, Path, FileEntry], None],
+) -> None:
+    """Make a sealed folder that of a copy of its record store; nothing happens to one that is not of this store.
+
+    Args:
+        folder: the sealed folder, of any kind and format.
+        target: the folder to make.
+        former: the lineage of the record store.
+        lineage: that of its copy.
+        until: the commit of the copy; what was sealed later is left out.
+        transfer: links or copies a file, given source, target, size and checksum.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    try:
+        manifest = msgspec.json.decode(_read_manifest(folder), type=dict[str, Any])
+        files = msgspec.convert(manifest["files"], dict[str, FileEntry])
+        if manifest["lineage"] != former or manifest["commit_no"] > until:
+            return
+    except (RuinedError, FileNotFoundError, NotADirectoryError, KeyError, TypeError, msgspec.MsgspecError):
+        return
+    target.mkdir(parents=True)
+    try:
+        for file, entry in files.items():
+            transfer(folder / file, target / file, entry)
+    except FileNotFoundError:
+        # The builder has put another one in its place.
+        shutil.rmtree(target)
+        return
+    _write_manifest(target, msgspec.json.encode({**manifest, "lineage": lineage}))
+    sync(target / MANIFEST)
+    sync(target)
+
+
+def commit_of(folder: Path, lineage: str) -> int | None:
+    """Return the commit that a folder was sealed at, None if it is not of this record store."""
+    try:
+        manifest = msgspec.json.decode(_read_manifest(folder), type=Manifest)
+    except (RuinedError, OSError, msgspec.MsgspecError):
+        return None
+    return manifest.commit_no if manifest.lineage == lineage else None
+
+
+def files_of(folder: Path) -> dict[str, FileEntry]:
+    """Return what the manifest of a sealed folder says of its files; nothing if there is none."""
+    try:
+        return msgspec.convert(msgspec.json.decode(_read_manifest(folder))["files"], dict[str, FileEntry])
+    except (RuinedError, OSError, KeyError, TypeError, msgspec.MsgspecError):
+        return {}
 
 
 def verify(folder: Path, manifest: Manifest, *files: str) -> None:
@@ -164,14 +220,12 @@ def _is_abandoned(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _sync(path: Path) -> None:
-    if os.name == "nt":
-        if path.is_dir():
-            return
-        descriptor = os.open(path, os.O_RDWR)
-    else:
-        descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _read_manifest(folder: Path) -> bytes:
+    checksum, _, text = (folder / MANIFEST).read_bytes().partition(b"\n")
+    if checksum != xxhash.xxh3_64_hexdigest(text).encode():
+        raise RuinedError
+    return text
+
+
+def _write_manifest(folder: Path, text: bytes) -> None:
+    (folder / MANIFEST).write_bytes(xxhash.xxh3_64_hexdigest(text).encode() + b"\n" + text)

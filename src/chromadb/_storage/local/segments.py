@@ -28,6 +28,7 @@ from chromadb._index.cells import Cells
 from chromadb._index.graph import Graph
 from chromadb._index.segment import Recipe, Segment
 from chromadb._storage.local import sealed
+from chromadb._storage.local.durable import save_array
 from chromadb._storage.local.sealed import MANIFEST, RuinedError
 from chromadb.errors import ChromaError
 
@@ -194,8 +195,8 @@ def _write(folder: Path, segment: Segment, lineage: str) -> Segment:
         folder,
         segment.name,
         {
-            LABELS: lambda path: np.save(path, segment.labels),
-            SKIPPED: lambda path: np.save(path, segment.skipped),
+            LABELS: lambda path: save_array(path, segment.labels),
+            SKIPPED: lambda path: save_array(path, segment.skipped),
             GRAPH: lambda path: segment.graph.save(str(path)),
             CELLS: lambda path: segment.cells.save(str(path)),
         },

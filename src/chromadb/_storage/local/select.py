@@ -19,6 +19,7 @@ from chromadb._model.where import COMPLEMENTS, And, Compare, Filter, MatchDocume
 from chromadb._storage.local import records
 from chromadb._storage.local.records import Labels
 from chromadb._storage.local.text.documents import Documents
+from chromadb._tracing import spanned
 
 FEW_DOCUMENTS = 200
 """Up to so many documents are fetched and tested rather than searched for: 200 take 0.2 ms."""
@@ -59,6 +60,7 @@ class Selector:
         self._snapshot = snapshot
         self._documents = documents
 
+    @spanned("storage.filter")
     def select(self, filter: Filter | None) -> Choice:
         """Return which places are alive and match."""
         if filter is None:

@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+BEGINNING, ABANDONED = 10.0, 24 * 3600.0
+"""Seconds in which a process has its turn on a folder that it made; and after which the folder is taken for that of one
+that ended, where nobody can be asked."""
+
 _held: set[int] = set()
 """Descriptors through which this process has its turns."""
 
@@ -35,6 +39,36 @@ def turn(folder: Path | None, wait: float = 0.0) -> Iterator[bool]:
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_UN)
         _held.discard(descriptor)
+        os.close(descriptor)
+
+
+def is_abandoned(folder: Path) -> bool:
+    """Return whether a folder is nobody's turn any more, which a process made and had its turn on from then on.
+
+    Where there are no locks, that is assumed after a day.
+    """
+    try:
+        age = time.time() - folder.stat().st_mtime
+    except OSError:
+        # Finished, and renamed, a moment ago.
+        return False
+    if age < BEGINNING:
+        return False
+    try:
+        import fcntl
+
+        descriptor = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        return age > ABANDONED
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return age > ABANDONED
+    else:
+        return True
+    finally:
         os.close(descriptor)
 
 

@@ -12,14 +12,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
 import numpy as np
 
 from chromadb._index.segment import Segment
+from chromadb._storage.local.alone import users_of
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.follow import stale_labels
+from chromadb._storage.local.former import remove_former
 from chromadb._storage.local.records import State
 from chromadb.errors import StorageLockedError
 
@@ -50,6 +53,7 @@ def vacuum_database(
             if time.monotonic() > deadline:
                 raise in_use(path)
             time.sleep(0.02)
+    remove_former(path)
 
 
 def _vacuum(sql: apsw.Connection, prepare: Callable[[apsw.Connection], None] | None) -> bool:
@@ -82,36 +86,18 @@ def outdated_segments(sql: apsw.Connection, state: State, segments: list[Segment
 def files_of(folder: Path) -> dict[str, int]:
     """Return the files below a folder by their path in it, each with its size in bytes."""
     sizes = {}
-    for path in sorted(folder.rglob("*")):
-        try:
-            if path.is_file():
+    # Not by rglob, which stumbles over folders that others finish or remove meanwhile.
+    for place, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            path = Path(place, name)
+            with suppress(FileNotFoundError):
                 sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
-        except FileNotFoundError:
-            continue
     return sizes
 
 
 def in_use(path: str, building: bool = False) -> StorageLockedError:
     """Return the error that says that a file is in use, or that an index of it is being built, and by whom."""
     what = f"An index of {path} is being built" if building else f"{path} is in use"
-    return StorageLockedError(f"{what}{_by_whom(path)}. Stop what uses it, or give more time, and vacuum it again.")
-
-
-def _by_whom(path: str) -> str:
-    """Return " by process 12 (python)", as far as the system tells: Linux does, of one's own processes."""
-    holders = []
-    try:
-        processes = [entry for entry in os.scandir("/proc") if entry.name.isdigit() and int(entry.name) != os.getpid()]
-    except OSError:
-        return ""
-    real = os.path.realpath(path)
-    for process in processes:
-        try:
-            if any(os.readlink(handle) == real for handle in Path(process.path, "fd").iterdir()):
-                name = Path(process.path, "comm").read_text(encoding="utf-8", errors="replace").strip()
-                holders.append(f"{process.name} ({name})")
-        except OSError:
-            continue
-    if not holders:
-        return ""
-    return f" by process{'es' if len(holders) > 1 else ''} {', '.join(sorted(holders))}"
+    whom = users_of(os.path.realpath(path).__eq__)
+    return StorageLockedError(f"{what}{whom}. Stop what uses it, or give more time, and vacuum it again.")

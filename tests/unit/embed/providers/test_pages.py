@@ -31,13 +31,11 @@ def told_that_the_key_is_not_stored() -> Iterator[None]:
 
 
 def use_in_a_collection(function: Any) -> None:
-    client = chromadb.EphemeralClient()
-    client.get_or_create_collection("name")
-    client.delete_collection("name")
-    collection = client.create_collection(name="name", embedding_function=function)
-    collection.add(ids=["1", "2"], documents=["document1", "document2"])
-    collection = client.get_collection(name="name", embedding_function=function)
-    assert collection.query(query_texts=["document2"], n_results=1)["ids"] == [["2"]]
+    with chromadb.EphemeralClient() as client:
+        collection = client.create_collection(name="name", embedding_function=function)
+        collection.add(ids=["1", "2"], documents=["document1", "document2"])
+        collection = client.get_collection(name="name", embedding_function=function)
+        assert collection.query(query_texts=["document2"], n_results=1)["ids"] == [["2"]]
 
 
 @page("integrations/embedding-models/cohere")

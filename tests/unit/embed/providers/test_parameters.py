@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from wire_formats.base import KEY, Fault, Provider, WireFormat
 from wire_formats.openai import Azure
 
+import chromadb
 from chromadb import errors
 from chromadb.utils import embedding_functions as ef
 
 Run = Callable[[str], Provider]
+
+
+def test_a_chroma_server_is_told_the_name_of_the_variable_and_never_the_key(
+    run: Run, start_server: Callable[..., Any]
+) -> None:
+    there, server = run("openai"), start_server()
+    with chromadb.HttpClient(port=server.port) as client:
+        collection = client.create_collection("kept", embedding_function=there.wire.function(there.url))
+        collection.add(ids=["a", "b"], documents=["first", "second"])
+    with chromadb.HttpClient(port=server.port) as client:
+        collection = client.get_collection("kept")
+        assert collection.query(query_texts="second", n_results=1)["ids"] == [["b"]]
+        assert "CHROMA_OPENAI_API_KEY" in json.dumps(collection.configuration_json)
+    files = [file.read_bytes() for file in server.folder.rglob("*") if file.is_file()]
+    assert any(b"CHROMA_OPENAI_API_KEY" in content for content in files)
+    assert not any(KEY.encode() in content for content in files)
+
+
+def test_an_asynchronous_client_asks_providers_too(run: Run, start_server: Callable[..., Any]) -> None:
+    there, server = run("ollama"), start_server()
+
+    async def main() -> Any:
+        async with await chromadb.AsyncHttpClient(port=server.port) as client:
+            function = there.wire.function(there.url)
+            collection = await client.create_collection("asynchronous", embedding_function=function)
+            await collection.add(ids=["a", "b"], documents=["first", "second"])
+            return await collection.query(query_texts="first", n_results=1)
+
+    assert asyncio.run(main())["ids"] == [["a"]]
 
 
 # --- OpenAI ---------------------------------------------------------------------------------------
@@ -165,12 +197,28 @@ def test_ollama_takes_the_address_of_older_examples(run: Run) -> None:
     assert {asked.path for asked in there.asked} == {"/api/embed"}
 
 
-def test_baseten_is_told_apart_by_its_address(run: Run) -> None:
-    there = run("baseten")
-    function = there.wire.function(there.url)
-    config = function.get_config()
-    with pytest.raises(errors.EmbeddingFunctionError, match="api_base"):
-        function.validate_config_update(config, {**config, "api_base": "http://127.0.0.1:1/v1"})
+def test_a_collection_refuses_a_function_of_another_model_and_takes_one_at_another_address(run: Run) -> None:
+    there = run("openai")
+    function = there.wire.function(there.url, model_name="text-embedding-3-small", dimensions=6)
+    with chromadb.EphemeralClient() as client:
+        collection = client.create_collection("models", embedding_function=function)
+        for other in (
+            {"model_name": "text-embedding-3-large", "dimensions": 6},
+            {"model_name": "text-embedding-3-small"},
+        ):
+            another = there.wire.function(there.url, **other)
+            with pytest.raises(errors.EmbeddingFunctionError, match="could not be compared"):
+                client.get_collection("models", embedding_function=another)
+            with pytest.raises(errors.EmbeddingFunctionError, match="could not be compared"):
+                client.get_or_create_collection("models", embedding_function=another)
+            with pytest.raises(errors.EmbeddingFunctionError, match="could not be compared"):
+                collection.modify(configuration={"embedding_function": another})
+        moved = ef.OpenAIEmbeddingFunction(
+            api_base=f"{there.url}/v1/", model_name="text-embedding-3-small", dimensions=6, timeout=5
+        )
+        client.get_collection("models", embedding_function=moved)
+        collection.modify(configuration={"embedding_function": moved})
+        assert client.get_collection("models").configuration_json["embedding_function"]["config"]["timeout"] == 5
 
 
 @pytest.mark.parametrize("name", ["nomic", "openai", "perplexity", "jina"])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from wire_formats import FORMATS
-from wire_formats.base import DIMENSION, KEY, NO_MODEL, TOO_LONG, Fault, Provider, WireFormat
+from wire_formats.base import DIMENSION, KEY, NO_MODEL, TOO_LONG, Asked, Fault, Provider, WireFormat
 
 import chromadb
 from chromadb import errors
@@ -182,9 +182,18 @@ def test_a_model_that_does_not_exist_is_an_error(wire: WireFormat, there: Provid
 
 @every
 def test_a_text_that_is_too_long_is_an_error_that_shows_it(wire: WireFormat, there: Provider) -> None:
-    with pytest.raises(errors.EmbeddingInputTooLongError, match=rf"{TOO_LONG + 1:,} characters: 'aaaa"):
-        wire.function(there.url)(["short", "a" * (TOO_LONG + 1)])
-    assert len(there.asked) == 1
+    long = "a" * (TOO_LONG + 1)
+    with pytest.raises(errors.EmbeddingInputTooLongError, match=rf"The text has {TOO_LONG + 1:,} characters: 'aaaa"):
+        wire.function(there.url)(["short", "b" * 10, long])
+    assert there.texts() == [["short", "b" * 10, long], ["short"], ["b" * 10, long], ["b" * 10], [long]]
+
+
+@every
+def test_texts_that_are_too_long_together_are_sent_in_smaller_portions(wire: WireFormat, there: Provider) -> None:
+    status, body = wire.too_long(Asked("/", {}, {"model": "m", "truncate": False}))
+    there.faults = [Fault(status, body=body)] * 2
+    assert plain(wire.function(there.url)(TEXTS)) == expected(TEXTS, wire)
+    assert there.texts() == [TEXTS, TEXTS[:2], TEXTS[:1], TEXTS[1:2], TEXTS[2:]]
 
 
 @pytest.mark.parametrize("wire", cases(lambda wire: wire.quota is not None))

@@ -172,7 +172,7 @@ class Mistral(OpenAIFormat):
 class Perplexity(OpenAIFormat):
     name = "perplexity"
     class_name = "PerplexityEmbeddingFunction"
-    no_model_error = errors.EmbeddingRequestError  # its library has a list of the models
+    no_model_error = errors.EmbeddingProviderError  # some versions of its library have a list of models
 
     def address(self, url: str) -> dict[str, Any]:
         return {"api_base": url}

@@ -33,9 +33,11 @@ class Documents:
     Args:
         folder: for text indexes; None for a collection in memory, whose documents are looked into one by one.
         ask: called when an index is wanted, or a newer one.
+        read_only: whether files are left as they are, damaged ones too.
     """
 
-    def __init__(self, folder: Path | None, ask: Callable[[], None]) -> None:
+    def __init__(self, folder: Path | None, ask: Callable[[], None], read_only: bool = False) -> None:
+        self._read_only = read_only
         self._folder = folder
         self._ask = ask
         self._index: TextIndex | None = None
@@ -127,7 +129,8 @@ class Documents:
                 self._index, self._opened = TextIndex.open(self._folder / state.lineage), True
             index = self._index
             if index is not None and index.damaged:
-                index.path.unlink(missing_ok=True)
+                if not self._read_only:
+                    index.path.unlink(missing_ok=True)
                 self._index = index = None
         if index is None or not state.changes_from <= index.commit_no <= state.commit_no:
             return None

@@ -106,6 +106,20 @@ class TextFile:
         if hasattr(self, "_descriptor"):
             os.close(self._descriptor)
 
+    def copy_to(self, folder: Path, transfer: Callable[[Path, Path], None]) -> None:
+        """Make a copy that belongs to another folder.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        target = folder / self.path.name
+        transfer(self.path, target)
+        with target.open("r+b") as file:
+            file.write(self.header._replace(place=_place(folder)).seal())
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_folder(folder)
+
     def read_list(self, place: int) -> bytes:
         """Return the coded list at a place of the directory.
 
@@ -128,6 +142,15 @@ class TextFile:
         if len(data) != size:
             raise OSError(f"{self.path} is cut off.")
         return data
+
+
+def commit_of(name: str) -> int | None:
+    """Return the commit of an index by the name of its file, None if that is of something else."""
+    number = name[len(PREFIX) : _COMMIT]
+    try:
+        return int(number, 16) if name.startswith(PREFIX) and name.endswith(SUFFIX) else None
+    except ValueError:
+        return None
 
 
 def open_newest(folder: Path) -> TextFile | None:

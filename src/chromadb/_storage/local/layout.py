@@ -1,0 +1,35 @@
+"""What files and folders in a directory of data are called; the picture is in ``directory``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from uuid import UUID
+
+PUBLISHED = "chroma.sqlite3"
+"""The file by which a directory of the published versions is known."""
+
+CATALOG, COLLECTIONS = "catalog.sqlite3", "collections"
+"""Below the directory; every collection has a folder below the second, named by its id."""
+
+RECORDS = "records.sqlite3"
+"""Below the folder of a collection."""
+
+SEGMENTS, TEXT, COLUMNS = "index", "text", "columns"
+"""Folders beside it for what is derived from the records; each can be deleted at any time."""
+
+
+def collections_in(path: Path) -> list[str]:
+    """Return the names of the folders that hold records of a collection."""
+    folder = path / COLLECTIONS
+    names = os.listdir(folder) if folder.is_dir() else []
+    return [name for name in names if is_uuid(name) and (folder / name / RECORDS).exists()]
+
+
+def is_uuid(name: str) -> bool:
+    """Return whether a name is one that a folder of a collection has."""
+    try:
+        UUID(name)
+    except ValueError:
+        return False
+    return True

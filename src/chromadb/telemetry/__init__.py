@@ -1,0 +1,1 @@
+"""Telemetry: product usage in `product`, traces in `opentelemetry` (public paths; defined below)."""

@@ -1,0 +1,15 @@
+"""Sizes under which indexes are built of a few dozen records, so that there is something to kill."""
+
+from __future__ import annotations
+
+from chromadb._storage.local import builder, columns, sealing
+from chromadb._storage.local.text import documents
+
+
+def build_early() -> None:
+    """Build segments, columns and text indexes of a few dozen records, soon after they were written."""
+    sealing.SEAL_FROM = 60
+    columns.SEAL_FROM = 40
+    documents.INDEX_FROM = 40
+    builder.QUIET = 0.03
+    builder.PATIENCE = 0.5
