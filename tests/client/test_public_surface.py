@@ -57,7 +57,19 @@ NAMES: dict[str, str] = {
     "BasetenEmbeddingFunction CloudflareWorkersAIEmbeddingFunction CohereEmbeddingFunction "
     "HuggingFaceEmbeddingFunction HuggingFaceEmbeddingServer JinaEmbeddingFunction JinaQueryConfig "
     "MistralEmbeddingFunction MorphEmbeddingFunction NomicEmbeddingFunction NomicQueryConfig OllamaEmbeddingFunction "
-    "OpenAIEmbeddingFunction PerplexityEmbeddingFunction TogetherAIEmbeddingFunction VoyageAIEmbeddingFunction",
+    "OpenAIEmbeddingFunction PerplexityEmbeddingFunction TogetherAIEmbeddingFunction VoyageAIEmbeddingFunction "
+    "AmazonBedrockEmbeddingFunction GoogleGeminiEmbeddingFunction GoogleGenaiEmbeddingFunction "
+    "GoogleGenerativeAiEmbeddingFunction GooglePalmEmbeddingFunction GoogleVertexEmbeddingFunction "
+    "InstructorEmbeddingFunction Text2VecEmbeddingFunction create_langchain_embedding SparseEmbeddingFunction "
+    "ChromaBm25EmbeddingFunction Bm25EmbeddingFunction FastembedSparseEmbeddingFunction "
+    "HuggingFaceSparseEmbeddingFunction register_sparse_embedding_function sparse_known_embedding_functions",
+    f"{EMBEDDING_FUNCTIONS}.amazon_bedrock_embedding_function": "AmazonBedrockEmbeddingFunction",
+    f"{EMBEDDING_FUNCTIONS}.chroma_langchain_embedding_function": "create_langchain_embedding "
+    "ChromaLangchainEmbeddingFunction",
+    f"{EMBEDDING_FUNCTIONS}.google_embedding_function": "GoogleGenerativeAiEmbeddingFunction "
+    "GooglePalmEmbeddingFunction GoogleVertexEmbeddingFunction GoogleGenaiEmbeddingFunction",
+    f"{EMBEDDING_FUNCTIONS}.instructor_embedding_function": "InstructorEmbeddingFunction",
+    f"{EMBEDDING_FUNCTIONS}.text2vec_embedding_function": "Text2VecEmbeddingFunction",
     f"{EMBEDDING_FUNCTIONS}.cohere_embedding_function": "CohereEmbeddingFunction",
     f"{EMBEDDING_FUNCTIONS}.huggingface_embedding_function": "HuggingFaceEmbeddingFunction HuggingFaceEmbeddingServer",
     f"{EMBEDDING_FUNCTIONS}.jina_embedding_function": "JinaEmbeddingFunction JinaQueryConfig",
@@ -72,18 +84,15 @@ NAMES: dict[str, str] = {
 # What comes with a later issue. Whoever brings a name moves it to the table above.
 LATER: dict[str, str] = {
     "chromadb": "Search",
-    EMBEDDING_FUNCTIONS: "InstructorEmbeddingFunction "
-    "RoboflowEmbeddingFunction Text2VecEmbeddingFunction GooglePalmEmbeddingFunction "
-    "GoogleVertexEmbeddingFunction GoogleGenerativeAiEmbeddingFunction OpenCLIPEmbeddingFunction "
-    "AmazonBedrockEmbeddingFunction",
+    EMBEDDING_FUNCTIONS: "RoboflowEmbeddingFunction OpenCLIPEmbeddingFunction",
 }
 
 LATER_MODULES = [
     *(
         f"{EMBEDDING_FUNCTIONS}.{name}_embedding_function"
         for name in (
-            *("amazon_bedrock", "google", "instructor"),
-            *("open_clip", "roboflow", "text2vec"),
+            "open_clip",
+            "roboflow",
         )
     ),
 ]

@@ -116,6 +116,13 @@ def test_a_request_to_vertex_keeps_to_the_tokens_that_go_with_one(run: Run) -> N
     assert [len(texts) for texts in there.texts()] == [5, 2]
 
 
+def test_vertex_cuts_off_long_texts_unless_told_otherwise(run: Run) -> None:
+    there = run("google_vertex")
+    there.wire.function(there.url, truncation=True)(["text"])
+    there.wire.function(there.url, truncation=False)(["text"])
+    assert [asked.body["parameters"]["autoTruncate"] for asked in there.asked] == [True, False]
+
+
 def test_an_access_token_is_sent_as_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     there = run("google_vertex")
     monkeypatch.setattr(type(there.wire), "has_key", False)

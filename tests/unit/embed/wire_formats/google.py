@@ -113,6 +113,5 @@ class Vertex(Google):
         return 404, self.error(404, text, asked)
 
     def too_long(self, asked: Asked) -> tuple[int, Any]:
-        assert asked.body["parameters"]["autoTruncate"] is False
         text = "Unable to submit request because the input token count is 3000 but the model supports up to 2048."
         return 400, self.error(400, text, asked)
