@@ -16,7 +16,6 @@ from wire_formats.base import DIMENSION, KEY, NO_MODEL, TOO_LONG, Asked, Fault, 
 
 import chromadb
 from chromadb import errors
-from chromadb._embed import provider as provider_module
 from chromadb._embed.table import FUNCTIONS
 from chromadb.utils import embedding_functions
 
@@ -129,12 +128,12 @@ def test_a_slow_provider_is_an_error(wire: WireFormat, there: Provider) -> None:
 
 
 @every
-def test_nobody_there_is_an_error(wire: WireFormat, there: Provider) -> None:
+def test_nobody_there_is_an_error(wire: WireFormat, there: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         for name, value in wire.environment(url).items():
-            provider_module.os.environ[name] = value
+            monkeypatch.setenv(name, value)
         with pytest.raises(errors.EmbeddingUnavailableError, match="network"):
             wire.function(url, max_retries=0)(TEXTS)
 
