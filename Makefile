@@ -31,7 +31,7 @@ test-compat: $(VENV)/.developing
 	CHROMA_COMPAT_CLIENTS=$(CLIENTS) CHROMA_COMPAT_SERVERS=$(SERVERS) $(BIN)/python -m pytest -q tests/compat
 
 test-heavy: $(VENV)/.developing
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[heavy]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,heavy]'
 	$(BIN)/python -m pytest -q -m heavy tests/unit/embed
 
 fuzz: $(VENV)/.developing

@@ -21,6 +21,7 @@ _KINDS = {
     "pictures": "this machine",
     "adapter": "as adapted",
     "sparse": "this machine",
+    "discontinued": "nobody any more",
 }
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from chromadb._embed.base import EmbeddingFunction
     from chromadb._model.names import DEFAULT_DATABASE, DEFAULT_TENANT
+    from chromadb._model.sparse import SparseVector
     from chromadb._model.types import (
         ID,
         CollectionMetadata,
@@ -73,6 +74,7 @@ __all__ = [
     "PersistentClient",
     "QueryResult",
     "Settings",
+    "SparseVector",
     "Where",
     "WhereDocument",
     "__version__",
@@ -95,6 +97,7 @@ _HOMES = {
     "Collection": ("chromadb._client._sync.collection", "Collection"),
     "EmbeddingFunction": ("chromadb._embed.base", "EmbeddingFunction"),
     "Settings": ("chromadb._settings", "Settings"),
+    "SparseVector": ("chromadb._model.sparse", "SparseVector"),
     **{
         name: ("chromadb._client.connect", name)
         for name in (

@@ -338,6 +338,12 @@ class EmbeddingTimeoutError(EmbeddingUnavailableError, TimeoutError):
     _code = 504
 
 
+class EmbeddingDiscontinuedError(EmbeddingProviderError, EmbeddingFunctionError):
+    """A provider has switched off the service; the message says what to use instead."""
+
+    _code = 410
+
+
 class EmbeddingAnswerError(EmbeddingProviderError, ValueError):
     """The answer of a provider cannot be used: not one vector per text, or not of the dimension asked for."""
 

@@ -34,6 +34,7 @@ ASSUMED = {"embeddings.md": _CLIENT, "providers.md": _CLIENT}
 OPTIONAL = {
     "SentenceTransformerEmbeddingFunction": "sentence_transformers",
     "VoyageAIEmbeddingFunction": "voyageai",
+    "GoogleGenerativeAiEmbeddingFunction": "google.generativeai",
 }
 """Names whose blocks only run where an optional package is installed."""
 
@@ -105,6 +106,7 @@ def _fresh_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     for key in (row.key for row in FUNCTIONS if row.key):
         monkeypatch.setenv(key, "a-key")
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "a-key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-key")
     monkeypatch.setattr(connect, "_configured", {})
     functions = dict(known_embedding_functions)
     SharedSystemClient.clear_system_cache()
@@ -141,7 +143,7 @@ def test_snippets_that_need_an_extra_are_marked(page: Path) -> None:
     for block in BLOCK.finditer(text):
         for name, package in OPTIONAL.items():
             if block["info"].startswith("python") and name in block["text"]:
-                assert f"pip install 'chromadb[{package.replace('_', '-')}]'" in text[: block.start()]
+                assert f"pip install 'chromadb[{re.sub('[._]', '-', package)}]'" in text[: block.start()]
                 assert "# Without the extra" in block["text"]
 
 

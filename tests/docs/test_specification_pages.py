@@ -38,6 +38,7 @@ from chromadb.utils.data_loaders import ImageLoader
 HERE = "covered here"
 PROSE = "nothing to run"
 PROVIDERS = "tests/unit/embed/providers/test_pages.py"
+LOCAL_MODELS = "tests/unit/embed/test_local_models.py"
 
 PAGES: dict[str, tuple[str, ...]] = {
     "cli/install-and-run": ("cli", "server"),
@@ -67,10 +68,10 @@ PAGES: dict[str, tuple[str, ...]] = {
     "docs/run-chroma/python-http-client": (HERE, "cli"),
     "integrations/chroma-integrations": (PROSE,),
     "integrations/embedding-models/cohere": (PROVIDERS,),
-    "integrations/embedding-models/google-gemini": ("providers",),
+    "integrations/embedding-models/google-gemini": (PROVIDERS,),
     "integrations/embedding-models/hugging-face": (PROVIDERS,),
     "integrations/embedding-models/hugging-face-server": (PROVIDERS,),
-    "integrations/embedding-models/instructor": ("providers",),
+    "integrations/embedding-models/instructor": (LOCAL_MODELS,),
     "integrations/embedding-models/jina-ai": (PROVIDERS,),
     "integrations/embedding-models/ollama": (PROVIDERS,),
     "integrations/embedding-models/openai": (PROVIDERS,),

@@ -22,11 +22,12 @@ _TEXT = ("message", "detail", "details", "error", "errors", "msg", "description"
 
 _TIMEOUT = re.compile(r"Timeout|DeadlineExceeded")
 _UNREACHED = re.compile(r"Connect|Transport|Network|Protocol|NoResponse|ServiceUnavailable")
+_UNREADABLE = re.compile(r"ParseError|DecodeError")
 _NO_CREDIT = re.compile(r"insufficient[ _](quota|credit|balance|funds)|payment required|out of credit|arrears", re.I)
 _TOO_LONG = re.compile(
     r"context[ _](length|window)|too long|too many (input )?tokens|(maximum|max)\b.{0,40}\btokens"
     r"|tokens?\b.{0,60}\b(exceed|limit)|exceed\w*.{0,60}\btokens?\b|longer than"
-    r"|(less|fewer|more) than [\d,]+ tokens|input length",
+    r"|token count\b.{0,60}\bsupports up to|(less|fewer|more) than [\d,]+ tokens|input length",
     re.I | re.S,
 )
 _NO_MODEL = re.compile(
@@ -34,6 +35,8 @@ _NO_MODEL = re.compile(
     r"|is not an?)|(unknown|invalid|unsupported|no such)\b.{0,20}\bmodel",
     re.I | re.S,
 )
+_RETRY_DELAY = re.compile(r'"retryDelay":\s*"(\d+(?:\.\d+)?)s"')
+_NO_KEY = re.compile(r"API[ _]key (not valid|not found|expired|invalid)|API_KEY_INVALID", re.I)
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 _SHOWN = 300
 
@@ -61,7 +64,8 @@ def read_failure(error: BaseException) -> Failure | None:
             passing = status in _PASSING and kind is not errors.EmbeddingQuotaError
             # Some libraries keep no headers, but were themselves told of the status by one that does.
             headers = _headers(each) or _headers(each.__context__)
-            return Failure(kind, status, text, passing, _retry_after(headers))
+            wait = _retry_after(headers)
+            return Failure(kind, status, text, passing, _retry_delay(each) if wait is None else wait)
     for each in _chain(error):
         names = " ".join(kind.__name__ for kind in type(each).__mro__)
         text = f"{type(each).__name__}: {each}"
@@ -69,6 +73,8 @@ def read_failure(error: BaseException) -> Failure | None:
             return Failure(errors.EmbeddingTimeoutError, None, _cut(text), True)
         if _UNREACHED.search(names):
             return Failure(errors.EmbeddingUnavailableError, None, _cut(text), True)
+        if _UNREADABLE.search(names):
+            return Failure(errors.EmbeddingAnswerError, None, _cut(text), False)
         if "ValidationError" in names and "request" in str(each).lower():
             return Failure(errors.EmbeddingRequestError, None, _cut(text), False)
     if isinstance(error, (AttributeError, LookupError, TypeError, ValueError)):
@@ -114,7 +120,7 @@ def _kind(status: int, text: str) -> type[errors.EmbeddingProviderError]:
         return errors.EmbeddingAnswerError
     if status == 402 or (status in {403, 429} and _NO_CREDIT.search(text)):
         return errors.EmbeddingQuotaError
-    if status in {401, 403}:
+    if status in {401, 403} or (status == 400 and _NO_KEY.search(text)):
         return errors.EmbeddingAuthenticationError
     if status == 404:
         return errors.EmbeddingModelNotFoundError
@@ -145,8 +151,20 @@ def _sources(error: object) -> Iterator[object]:
     yield error
     for name in _RESPONSE:
         response = getattr(error, name, None)
-        if response is not None:
+        if isinstance(response, Mapping):
+            yield _Response(response)
+        elif response is not None:
             yield response
+
+
+class _Response:
+    """A response that a library (botocore) keeps as a dict."""
+
+    def __init__(self, response: Mapping[str, Any]) -> None:
+        about = response.get("ResponseMetadata", {})
+        self.status = about.get("HTTPStatusCode")
+        self.headers = about.get("HTTPHeaders")
+        self.body = {name.lower(): value for name, value in response.get("Error", {}).items()}
 
 
 def _status(error: object) -> int | None:
@@ -205,6 +223,16 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
             return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (TypeError, ValueError):
         return None
+    return None
+
+
+def _retry_delay(error: object) -> float | None:
+    """Return the seconds to wait that Google names within the body."""
+    for source in _sources(error):
+        text = getattr(source, "text", None)
+        found = _RETRY_DELAY.search(text) if isinstance(text, str) else None
+        if found:
+            return float(found[1])
     return None
 
 

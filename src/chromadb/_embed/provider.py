@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import os
 import random
@@ -19,6 +18,7 @@ from typing_extensions import Self
 
 from chromadb._embed.base import EmbeddingFunction
 from chromadb._embed.failures import explain, read_failure
+from chromadb._embed.packages import install_command, is_installed
 from chromadb._embed.secrets import without_secrets
 from chromadb._model.names import describe, shorten
 from chromadb._model.types import Documents, Embeddings, Space
@@ -27,6 +27,7 @@ from chromadb.errors import (
     EmbeddingAuthenticationError,
     EmbeddingFunctionError,
     EmbeddingInputTooLongError,
+    EmbeddingProviderError,
 )
 
 Answer = TypeVar("Answer")
@@ -88,11 +89,10 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
 
     def __init__(self, api_key: str | None, api_key_env_var: str | None, options: Options) -> None:
         about = self.provider
-        if about.package is not None and importlib.util.find_spec(about.package.partition(".")[0]) is None:
-            distribution = "chromadb-client" if importlib.util.find_spec("chromadb.is_thin_client") else "chromadb"
+        if about.package is not None and not is_installed(about.package):
             raise EmbeddingFunctionError(
                 f"The client library of {about.title} ({about.package}) is not installed; {type(self).__name__} needs "
-                f"it. Run pip install '{distribution}[{about.extra}]'."
+                f"it. Run {install_command(about.extra)}."
             )
         unknown = set(options) - _OPTIONS
         if unknown:
@@ -113,6 +113,10 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
     def _request(self, client: Any, texts: list[str], purpose: Purpose) -> Any:
         """Send one request and return the vectors, one per text, in order: lists, or an array."""
         raise NotImplementedError
+
+    def _texts_per_request(self) -> int:
+        """Return how many texts go with one request at most: less than `batch_size` where the model wants it."""
+        return self.batch_size
 
     def _model(self) -> str:
         """Return the model for messages."""
@@ -157,7 +161,7 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
         filled = 0
         for text in texts:
             data = text.encode("utf-8", "replace")  # lone surrogates, which no request can carry, become "?"
-            if batch and (len(batch) >= self.batch_size or filled + len(data) > most):
+            if batch and (len(batch) >= self._texts_per_request() or filled + len(data) > most):
                 yield batch
                 batch, filled = [], 0
             batch.append(data.decode())
@@ -207,8 +211,9 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
     def __del__(self) -> None:
         with suppress(Exception):
             if self._connection is not None and self._connection[0] == os.getpid():
-                # Client libraries are context managers, and not all of them have close().
-                self._connection[1].__exit__(None, None, None)
+                client = self._connection[1]
+                # Most client libraries are context managers, most have close(), but not all of either.
+                client.close() if hasattr(client, "close") else client.__exit__(None, None, None)
 
     def _repeat(self, request: Callable[[], Answer], texts: Sequence[str]) -> Answer:
         attempt = 0
@@ -216,7 +221,7 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
             attempt += 1
             try:
                 return request()
-            except EmbeddingAnswerError:
+            except EmbeddingProviderError:
                 raise
             except Exception as error:
                 failure = read_failure(error)
@@ -291,12 +296,11 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
             value = without_secrets(getattr(self, parameter.name))
             if parameter.kind is not inspect.Parameter.KEYWORD_ONLY or value != parameter.default:
                 config[parameter.name] = value
+        return config | {name: value for name, value in self._changed_options().items() if name not in config}
+
+    def _changed_options(self) -> dict[str, Any]:
         defaults: Options = {"timeout": 60.0, "max_retries": 5, "batch_size": self.provider.inputs}
-        return config | {
-            option: getattr(self, option)
-            for option, default in defaults.items()
-            if option not in config and getattr(self, option) != default
-        }
+        return {name: getattr(self, name) for name, default in defaults.items() if getattr(self, name) != default}
 
     @classmethod
     def build_from_config(cls, config: dict[str, Any]) -> Self:

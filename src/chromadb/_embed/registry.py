@@ -83,15 +83,18 @@ def register_embedding_function(
             is not text, or is empty.
     """
     if ef_class is None:
-        return _register
-    return _register(ef_class)
+        return lambda later: register_in(known_embedding_functions, later, EmbeddingFunction)
+    return register_in(known_embedding_functions, ef_class, EmbeddingFunction)
 
 
-def _register(ef_class: AnyFunction) -> AnyFunction:
+def register_in(registry: Registry, ef_class: AnyFunction, protocol: type) -> AnyFunction:
+    """Make a class known in a registry by its ``name()``, where it defines what `protocol` leaves to it.
+
+    Raises:
+        EmbeddingFunctionError: as :func:`register_embedding_function`.
+    """
     _as_type(ef_class)
-    missing = [
-        method for method in _REQUIRED if getattr(ef_class, method, None) in (None, getattr(EmbeddingFunction, method))
-    ]
+    missing = [method for method in _REQUIRED if getattr(ef_class, method, None) in (None, getattr(protocol, method))]
     if missing:
         raise EmbeddingFunctionError(
             f"Expected the embedding function {class_name(ef_class)} to define what a collection stores, got a class "
@@ -110,7 +113,7 @@ def _register(ef_class: AnyFunction) -> AnyFunction:
         raise EmbeddingFunctionError(
             f"Expected name() of {class_name(ef_class)} to return a str that is not empty, got none."
         )
-    known_embedding_functions[name] = ef_class
+    registry[name] = ef_class
     return ef_class
 
 

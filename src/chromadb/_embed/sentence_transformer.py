@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import threading
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._embed.base import EmbeddingFunction
-from chromadb._model.names import describe, shorten
+from chromadb._embed.loaded import check_storable, load_once, package
+from chromadb._model.names import shorten
 from chromadb._model.types import Documents, Embeddings
 from chromadb.errors import EmbeddingFunctionError
-
-_lock = threading.Lock()
-_models: dict[str, Any] = {}
-
-
-def _renew_lock() -> None:
-    global _lock
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class SentenceTransformerEmbeddingFunction(EmbeddingFunction[Documents]):
@@ -50,17 +36,17 @@ class SentenceTransformerEmbeddingFunction(EmbeddingFunction[Documents]):
         normalize_embeddings: bool = False,
         **kwargs: Any,
     ) -> None:
-        for key, value in kwargs.items():
-            if not (value is None or isinstance(value, (str, int, float, bool))):
-                raise EmbeddingFunctionError(
-                    f"Expected {key} to be text, a number, a bool or None, so that it can be stored with a "
-                    f"collection; got {describe(value)}."
-                )
+        check_storable(kwargs)
         self.model_name = model_name
         self.device = device
         self.normalize_embeddings = normalize_embeddings
         self.kwargs = kwargs
-        self._model = _load(model_name, device, kwargs)
+        library = package("sentence_transformers", self, "sentence-transformers")
+        self._model = load_once(
+            "sentence_transformer",
+            {"model_name": model_name, "device": device, **kwargs},
+            lambda: library.SentenceTransformer(model_name_or_path=model_name, device=device, **kwargs),
+        )
 
     def __call__(self, input: Documents) -> Embeddings:
         """Return one float32 array per text, in the order of the texts."""
@@ -109,18 +95,3 @@ class SentenceTransformerEmbeddingFunction(EmbeddingFunction[Documents]):
                 "vectors could not be compared with those that are stored. Embed the documents again into a new "
                 "collection."
             )
-
-
-def _load(model_name: str, device: str, kwargs: dict[str, Any]) -> Any:
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError as error:
-        raise EmbeddingFunctionError(
-            "The package sentence-transformers is not installed; SentenceTransformerEmbeddingFunction needs it. "
-            "Run pip install 'chromadb[sentence-transformers]'."
-        ) from error
-    key = json.dumps([model_name, device, kwargs], sort_keys=True)
-    with _lock:
-        if key not in _models:
-            _models[key] = SentenceTransformer(model_name_or_path=model_name, device=device, **kwargs)
-        return _models[key]

@@ -7,11 +7,13 @@ here, and, where it speaks HTTP, its format in `tests/unit/embed/wire_formats`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-Kind = Literal["local", "hosted", "server", "pictures", "adapter", "sparse"]
+Kind = Literal["local", "hosted", "server", "pictures", "adapter", "sparse", "discontinued"]
 
 _WIRE = "tests/unit/embed/providers/test_wire.py"
+_LOCAL = "tests/unit/embed/test_local_models.py"
 _PROVIDERS = "chromadb._embed.providers"
 
 
@@ -34,6 +36,8 @@ class Row(NamedTuple):
     """Of this distribution, that installs what it needs; None: nothing is needed."""
     key: str | None = None
     """The environment variable of the key, by default."""
+    also: str | None = None
+    """Another name by which it is known."""
 
     @property
     def class_name(self) -> str:
@@ -87,6 +91,44 @@ FUNCTIONS: tuple[Row, ...] = (
         key="CHROMA_ROBOFLOW_API_KEY",
     ),
     Row(
+        "instructor",
+        "Instructor",
+        "chromadb._embed.instructor:InstructorEmbeddingFunction",
+        "instructor_embedding_function",
+        "local",
+        _LOCAL,
+        extra="sentence-transformers",
+    ),
+    Row(
+        "text2vec",
+        "Text2Vec",
+        "chromadb._embed.text2vec:Text2VecEmbeddingFunction",
+        "text2vec_embedding_function",
+        "local",
+        _LOCAL,
+        extra="text2vec",
+    ),
+    Row(
+        "langchain",
+        "LangChain",
+        "chromadb._embed.langchain:ChromaLangchainEmbeddingFunction",
+        "chroma_langchain_embedding_function",
+        "adapter",
+        "tests/unit/embed/test_langchain.py",
+        extra="langchain",
+        also="chroma_langchain",
+    ),
+    Row(
+        "amazon_bedrock",
+        "Amazon Bedrock",
+        f"{_PROVIDERS}.amazon_bedrock:AmazonBedrockEmbeddingFunction",
+        "amazon_bedrock_embedding_function",
+        "hosted",
+        f"{_WIRE}::amazon_bedrock",
+        extra="bedrock",
+        key="AWS_ACCESS_KEY_ID",
+    ),
+    Row(
         "baseten",
         "Baseten",
         f"{_PROVIDERS}.baseten:BasetenEmbeddingFunction",
@@ -114,6 +156,44 @@ FUNCTIONS: tuple[Row, ...] = (
         f"{_WIRE}::cohere",
         extra="cohere",
         key="CHROMA_COHERE_API_KEY",
+    ),
+    Row(
+        "google_gemini",
+        "Google Gemini",
+        f"{_PROVIDERS}.google:GoogleGeminiEmbeddingFunction",
+        "google_embedding_function",
+        "hosted",
+        f"{_WIRE}::google_gemini",
+        extra="google-genai",
+        key="GEMINI_API_KEY",
+        also="google_genai",
+    ),
+    Row(
+        "google_generative_ai",
+        "Google Generative AI",
+        f"{_PROVIDERS}.google:GoogleGenerativeAiEmbeddingFunction",
+        "google_embedding_function",
+        "hosted",
+        f"{_WIRE}::google_generative_ai",
+        extra="google-generativeai",
+        key="GEMINI_API_KEY",
+    ),
+    Row(
+        "google_palm",
+        "Google PaLM",
+        f"{_PROVIDERS}.google_palm:GooglePalmEmbeddingFunction",
+        "google_embedding_function",
+        "discontinued",
+        "tests/unit/embed/providers/test_google.py",
+    ),
+    Row(
+        "google_vertex",
+        "Google Vertex AI",
+        f"{_PROVIDERS}.google_vertex:GoogleVertexEmbeddingFunction",
+        "google_embedding_function",
+        "hosted",
+        f"{_WIRE}::google_vertex",
+        key="CHROMA_GOOGLE_VERTEX_API_KEY",
     ),
     Row(
         "huggingface",
@@ -218,14 +298,59 @@ FUNCTIONS: tuple[Row, ...] = (
         extra="voyageai",
         key="CHROMA_VOYAGE_API_KEY",
     ),
+    Row(
+        "chroma_bm25",
+        "BM25",
+        "chromadb._embed.sparse.bm25:ChromaBm25EmbeddingFunction",
+        "chroma_bm25_embedding_function",
+        "sparse",
+        "tests/unit/embed/sparse/test_bm25.py",
+        extra="bm25",
+    ),
+    Row(
+        "bm25",
+        "BM25 of fastembed",
+        "chromadb._embed.sparse.fastembed:Bm25EmbeddingFunction",
+        "bm25_embedding_function",
+        "sparse",
+        "tests/unit/embed/sparse/test_fastembed.py",
+        extra="fastembed",
+    ),
+    Row(
+        "fastembed_sparse",
+        "Fastembed, sparse",
+        "chromadb._embed.sparse.fastembed:FastembedSparseEmbeddingFunction",
+        "fastembed_sparse_embedding_function",
+        "sparse",
+        "tests/unit/embed/sparse/test_fastembed.py",
+        extra="fastembed",
+    ),
+    Row(
+        "huggingface_sparse",
+        "Hugging Face, sparse",
+        "chromadb._embed.sparse.huggingface:HuggingFaceSparseEmbeddingFunction",
+        "huggingface_sparse_embedding_function",
+        "sparse",
+        _LOCAL,
+        extra="sentence-transformers",
+    ),
 )
 
 
 def registered() -> dict[str, str]:
     """Return ``module:Class`` by name, for the registry."""
-    return {row.name: row.path for row in FUNCTIONS if row.kind != "sparse"}
+    return _by_name(row for row in FUNCTIONS if row.kind != "sparse")
+
+
+def registered_sparse() -> dict[str, str]:
+    """Return ``module:Class`` by name, for the registry of sparse functions."""
+    return _by_name(row for row in FUNCTIONS if row.kind == "sparse")
 
 
 def public() -> dict[str, str]:
     """Return the module of every public class by its name."""
     return {row.class_name: row.path.partition(":")[0] for row in FUNCTIONS}
+
+
+def _by_name(rows: Iterable[Row]) -> dict[str, str]:
+    return {name: row.path for row in rows for name in (row.name, row.also) if name}

@@ -6,9 +6,11 @@ from typing import Any
 
 from chromadb._embed.base import EmbeddingFunction
 from chromadb._embed.registry import register_embedding_function
+from chromadb._embed.sparse.base import SparseEmbeddingFunction, register_sparse_embedding_function
 from chromadb._model.metadata import check_metadata
 from chromadb._model.records import check_ids
 from chromadb._model.results import IncludeEnum
+from chromadb._model.sparse import SparseVector, SparseVectors
 from chromadb._model.types import (
     ID,
     URI,
@@ -100,6 +102,9 @@ __all__ = [
     "PyEmbeddings",
     "QueryResult",
     "Space",
+    "SparseEmbeddingFunction",
+    "SparseVector",
+    "SparseVectors",
     "T",
     "URIs",
     "UpdateCollectionMetadata",
@@ -108,6 +113,7 @@ __all__ = [
     "Where",
     "WhereDocument",
     "register_embedding_function",
+    "register_sparse_embedding_function",
     "validate_embeddings",
     "validate_ids",
     "validate_metadata",

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import sys
 import types
+from importlib.machinery import ModuleSpec
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from chromadb._embed import sentence_transformer
+from chromadb._embed import loaded
 from chromadb._embed.base import embed
 from chromadb._embed.registry import build, describe
 from chromadb._embed.sentence_transformer import SentenceTransformerEmbeddingFunction
@@ -31,8 +32,9 @@ class Model:
 def package(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     module = types.ModuleType("sentence_transformers")
     module.SentenceTransformer = Model  # type: ignore[attr-defined]
+    module.__spec__ = ModuleSpec("sentence_transformers", None)
     monkeypatch.setitem(sys.modules, "sentence_transformers", module)
-    monkeypatch.setattr(sentence_transformer, "_models", {})
+    monkeypatch.setattr(loaded, "_models", {})
     monkeypatch.setattr(Model, "made", [])
     return Model.made
 

@@ -15,11 +15,21 @@ from chromadb._embed.table import public
 if TYPE_CHECKING:
     from chromadb._embed.cached import CachedEmbeddingFunction
     from chromadb._embed.default import DefaultEmbeddingFunction
+    from chromadb._embed.instructor import InstructorEmbeddingFunction
+    from chromadb._embed.langchain import ChromaLangchainEmbeddingFunction, create_langchain_embedding
     from chromadb._embed.onnx_minilm import ONNXMiniLM_L6_V2
     from chromadb._embed.open_clip import OpenCLIPEmbeddingFunction
+    from chromadb._embed.providers.amazon_bedrock import AmazonBedrockEmbeddingFunction
     from chromadb._embed.providers.baseten import BasetenEmbeddingFunction
     from chromadb._embed.providers.cloudflare_workers_ai import CloudflareWorkersAIEmbeddingFunction
     from chromadb._embed.providers.cohere import CohereEmbeddingFunction
+    from chromadb._embed.providers.google import (
+        GoogleGeminiEmbeddingFunction,
+        GoogleGenaiEmbeddingFunction,
+        GoogleGenerativeAiEmbeddingFunction,
+    )
+    from chromadb._embed.providers.google_palm import GooglePalmEmbeddingFunction
+    from chromadb._embed.providers.google_vertex import GoogleVertexEmbeddingFunction
     from chromadb._embed.providers.huggingface import HuggingFaceEmbeddingFunction, HuggingFaceEmbeddingServer
     from chromadb._embed.providers.jina import JinaEmbeddingFunction, JinaQueryConfig
     from chromadb._embed.providers.mistral import MistralEmbeddingFunction
@@ -32,16 +42,37 @@ if TYPE_CHECKING:
     from chromadb._embed.providers.together_ai import TogetherAIEmbeddingFunction
     from chromadb._embed.providers.voyageai import VoyageAIEmbeddingFunction
     from chromadb._embed.sentence_transformer import SentenceTransformerEmbeddingFunction
+    from chromadb._embed.sparse.base import (
+        SparseEmbeddingFunction,
+        register_sparse_embedding_function,
+        sparse_known_embedding_functions,
+    )
+    from chromadb._embed.sparse.bm25 import ChromaBm25EmbeddingFunction
+    from chromadb._embed.sparse.fastembed import Bm25EmbeddingFunction, FastembedSparseEmbeddingFunction
+    from chromadb._embed.sparse.huggingface import HuggingFaceSparseEmbeddingFunction
+    from chromadb._embed.text2vec import Text2VecEmbeddingFunction
 
 __all__ = [
+    "AmazonBedrockEmbeddingFunction",
     "BasetenEmbeddingFunction",
+    "Bm25EmbeddingFunction",
     "CachedEmbeddingFunction",
+    "ChromaBm25EmbeddingFunction",
+    "ChromaLangchainEmbeddingFunction",
     "CloudflareWorkersAIEmbeddingFunction",
     "CohereEmbeddingFunction",
     "DefaultEmbeddingFunction",
     "EmbeddingFunction",
+    "FastembedSparseEmbeddingFunction",
+    "GoogleGeminiEmbeddingFunction",
+    "GoogleGenaiEmbeddingFunction",
+    "GoogleGenerativeAiEmbeddingFunction",
+    "GooglePalmEmbeddingFunction",
+    "GoogleVertexEmbeddingFunction",
     "HuggingFaceEmbeddingFunction",
     "HuggingFaceEmbeddingServer",
+    "HuggingFaceSparseEmbeddingFunction",
+    "InstructorEmbeddingFunction",
     "JinaEmbeddingFunction",
     "JinaQueryConfig",
     "MistralEmbeddingFunction",
@@ -55,15 +86,25 @@ __all__ = [
     "PerplexityEmbeddingFunction",
     "RoboflowEmbeddingFunction",
     "SentenceTransformerEmbeddingFunction",
+    "SparseEmbeddingFunction",
+    "Text2VecEmbeddingFunction",
     "TogetherAIEmbeddingFunction",
     "VoyageAIEmbeddingFunction",
     "config_to_embedding_function",
+    "create_langchain_embedding",
     "known_embedding_functions",
     "register_embedding_function",
+    "register_sparse_embedding_function",
+    "sparse_known_embedding_functions",
 ]
 
 _MODULES = public() | {
     "CachedEmbeddingFunction": "chromadb._embed.cached",
+    "GoogleGenaiEmbeddingFunction": "chromadb._embed.providers.google",
+    "SparseEmbeddingFunction": "chromadb._embed.sparse.base",
+    "create_langchain_embedding": "chromadb._embed.langchain",
+    "register_sparse_embedding_function": "chromadb._embed.sparse.base",
+    "sparse_known_embedding_functions": "chromadb._embed.sparse.base",
     "JinaQueryConfig": "chromadb._embed.providers.jina",
     "NomicQueryConfig": "chromadb._embed.providers.nomic",
 }

@@ -55,6 +55,16 @@ def test_cohere(run: Run) -> None:
     assert there.texts() == [["document1", "document2"], GREETINGS]
 
 
+@pytest.mark.heavy
+@page("integrations/embedding-models/google-gemini")
+def test_google_gemini(run: Run) -> None:
+    there = run("google_generative_ai")
+    with told_that_the_key_is_not_stored():
+        google_ef = embedding_functions.GoogleGenerativeAiEmbeddingFunction(api_key=KEY, api_base=there.url)
+    assert len(google_ef(["document1", "document2"])) == 2
+    use_in_a_collection(google_ef)
+
+
 @page("integrations/embedding-models/hugging-face")
 def test_hugging_face(run: Run) -> None:
     there = run("huggingface")

@@ -251,7 +251,7 @@ def test_a_collection_opened_again_needs_no_function_and_holds_no_secret(
 ) -> None:
     with chromadb.PersistentClient(tmp_path) as client:
         collection = client.create_collection("kept", embedding_function=wire.function(there.url))
-        assert collection.configuration["hnsw"]["space"] == "cosine"
+        assert collection.configuration["hnsw"]["space"] == wire.space
         collection.add(ids=list("abcde"), documents=TEXTS)
     with chromadb.PersistentClient(tmp_path) as client:
         collection = client.get_collection("kept")
@@ -263,9 +263,11 @@ def test_a_collection_opened_again_needs_no_function_and_holds_no_secret(
 
 
 def nearest(query: str, wire: WireFormat) -> str:
-    """Return the id of the text that is nearest to a query by angle."""
+    """Return the id of the text that is nearest to a query by angle, or by distance where the space says so."""
     rows = np.array(expected(TEXTS, wire))
     asked = np.array(expected([query], wire, "query")[0])
+    if wire.space == "l2":
+        return "abcde"[int(np.argmin(np.linalg.norm(rows - asked, axis=1)))]
     return "abcde"[int(np.argmax(rows @ asked / np.linalg.norm(rows, axis=1)))]
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from wire_formats import openai, plain
+from wire_formats import google, openai, plain
 from wire_formats.base import WireFormat
+from wire_formats.bedrock import Bedrock
 from wire_formats.cohere import Cohere
 
 FORMATS: dict[str, WireFormat] = {
     wire.name: wire
     for wire in (
+        Bedrock(),
         Cohere(),
+        google.Gemini(),
+        google.GenerativeAi(),
+        google.Vertex(),
         openai.Baseten(),
         openai.Jina(),
         openai.Mistral(),

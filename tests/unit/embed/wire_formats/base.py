@@ -74,6 +74,8 @@ class WireFormat:
     heavy = False
     """Whether the client library is installed for `make test-heavy` only."""
     model_parameter: str | None = "model_name"
+    space = "cosine"
+    """Of collections that name none."""
     no_model_error: type[errors.ChromaError] = errors.EmbeddingModelNotFoundError
 
     def function(self, url: str, **more: Any) -> Any:
@@ -127,6 +129,10 @@ class WireFormat:
         """Return the body that goes with a status."""
         raise NotImplementedError
 
+    def wrong_key(self, asked: Asked) -> tuple[int, Any]:
+        """Return status and body for a key that the server does not accept."""
+        return 401, self.error(401, f"the key {self.key(asked.headers)} is not valid", asked)
+
     def no_model(self, asked: Asked) -> tuple[int, Any]:
         """Return status and body for a model that does not exist."""
         return 404, self.error(404, f"The model `{self.model(asked)}` does not exist", asked)
@@ -161,7 +167,8 @@ class Provider:
         if not wire.knows(asked):
             return 404, {}, wire.error(404, f"no such address: {asked.path}", asked)
         if wire.has_key and wire.key(asked.headers) != KEY:
-            return 401, {}, wire.error(401, f"the key {wire.key(asked.headers)} is not valid", asked)
+            status, body = wire.wrong_key(asked)
+            return status, {}, body
         if wire.model(asked) == NO_MODEL:
             status, body = wire.no_model(asked)
             return status, {}, body

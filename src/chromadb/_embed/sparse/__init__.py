@@ -1,0 +1,1 @@
+"""Embedding functions that give sparse vectors."""
