@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 import pytest
 
-from chromadb._storage.local import database
+from chromadb._storage.local import database, former
 from chromadb._storage.local.database import SqliteDatabase
 from chromadb._storage.local.records import read_state
 from chromadb.errors import StorageLockedError
@@ -39,3 +39,9 @@ def test_another_process_may_make_the_file_at_any_moment(tmp_path: Path, monkeyp
         if not interrupted:
             break
     assert number > 5
+
+
+def test_copies_of_former_formats_are_looked_for_in_a_folder_that_is_gone(tmp_path: Path) -> None:
+    """Another process may delete a collection while this one opens it."""
+    former.remove_former(str(tmp_path / "gone" / "records.sqlite3"))
+    assert not (tmp_path / "gone").exists()

@@ -52,7 +52,12 @@ def keep_former(path: str, version: int) -> None:
 def remove_former(path: str, older_than: float = 0.0) -> None:
     """Remove the copies of a database that are older than so many seconds."""
     folder, name = os.path.split(path)
-    for copy in os.listdir(folder or "."):
+    try:
+        copies = os.listdir(folder or ".")
+    except FileNotFoundError:
+        # Another process has deleted the collection; who opens its file is told so.
+        return
+    for copy in copies:
         if copy.startswith(name + FORMER):
             with suppress(OSError):
                 place = os.path.join(folder, copy)
