@@ -15,8 +15,8 @@ import apsw
 import pytest
 
 import chromadb
-from chromadb._storage.local import former
-from chromadb._storage.local.database import _migrations
+from chromadb._storage.local.sqlite import former
+from chromadb._storage.local.sqlite.database import _migrations
 from chromadb.errors import StorageFormatError, StorageFullError
 
 FORMATS = sorted((Path(__file__).parent / "formats").glob("*.tar.gz"))
@@ -165,8 +165,8 @@ KILLED = """
 import os, sys, shutil
 from pathlib import Path
 from chromadb._storage.local.directory import LocalBackend
-from chromadb._storage.local.database import _migrations
-import chromadb._storage.local.check
+from chromadb._storage.local.sqlite.database import _migrations
+import chromadb._storage.local.tables.check
 source, target = Path(sys.argv[1]), Path(sys.argv[2])
 _migrations("catalog"), _migrations("records")
 files = ("local/database.py", "local/former.py", "local/durable.py")

@@ -18,12 +18,14 @@ import pytest
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.where import parse_filter
-from chromadb._storage.local import backups, copies, restoring, sealing
-from chromadb._storage.local import builder as builder_module
-from chromadb._storage.local import columns as columns_module
+from chromadb._storage.local import restoring
+from chromadb._storage.local.copying import backups, copies
+from chromadb._storage.local.derived import builder as builder_module
+from chromadb._storage.local.derived import columns as columns_module
+from chromadb._storage.local.derived import sealing
+from chromadb._storage.local.derived.text import documents as text_documents
 from chromadb._storage.local.directory import LocalBackend
 from chromadb._storage.local.restoring import restore_backup
-from chromadb._storage.local.text import documents as text_documents
 from chromadb.errors import (
     InvalidArgumentError,
     StorageCorruptError,

@@ -15,9 +15,9 @@ from chromadb._index.cells import Cells
 from chromadb._index.graph import Graph
 from chromadb._index.segment import Recipe, Segment
 from chromadb._storage.local import directory as directory_module
-from chromadb._storage.local import durable
+from chromadb._storage.local.derived.segments import SegmentFolder
 from chromadb._storage.local.directory import LocalBackend
-from chromadb._storage.local.segments import SegmentFolder
+from chromadb._storage.local.platform import durable
 from chromadb.errors import StorageError
 
 

@@ -27,20 +27,20 @@ from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4
 
 from chromadb._model.entities import Address, Backup, CollectionInfo, Finding, TenantUsage, Usage, Vacuumed
-from chromadb._storage.local import forks
-from chromadb._storage.local.backups import Progress, write_backup
-from chromadb._storage.local.builder import Builder
-from chromadb._storage.local.catalog import Catalog
 from chromadb._storage.local.collection import LocalCollection
-from chromadb._storage.local.copies import remove_ahead
-from chromadb._storage.local.database import SqliteDatabase
-from chromadb._storage.local.description import keep_description
-from chromadb._storage.local.durable import make_folder, sync
-from chromadb._storage.local.failures import explained
-from chromadb._storage.local.layout import CATALOG, COLLECTIONS, RECORDS, collections_in, is_uuid
+from chromadb._storage.local.copying import forks
+from chromadb._storage.local.copying.backups import Progress, write_backup
+from chromadb._storage.local.copying.copies import remove_ahead
+from chromadb._storage.local.derived.builder import Builder
+from chromadb._storage.local.layout import CATALOG, COLLECTIONS, NEW, RECORDS, collections_in, find_files, is_uuid
 from chromadb._storage.local.leases import OpenCollections
 from chromadb._storage.local.paths import check_path
-from chromadb._storage.local.salvage import survey
+from chromadb._storage.local.platform.durable import make_folder, sync
+from chromadb._storage.local.platform.failures import explained
+from chromadb._storage.local.repairing.salvage import survey
+from chromadb._storage.local.sqlite.database import SqliteDatabase
+from chromadb._storage.local.tables.catalog import Catalog
+from chromadb._storage.local.tables.description import keep_description
 from chromadb._storage.local.usage import Counted, size_of
 from chromadb._storage.local.vacuum import files_of, vacuum_database
 from chromadb._tracing import span, spanned
@@ -167,7 +167,7 @@ class LocalBackend(Catalog):
                 # Another process deleted it.
                 self._discard(address.collection)
             raise
-        if self._read_only and self.path and not forks.find_files(self.path / COLLECTIONS / str(info.id)):
+        if self._read_only and self.path and not find_files(self.path / COLLECTIONS / str(info.id)):
             with closing(self._open_in_memory(info)) as empty:
                 yield empty
             return
@@ -366,7 +366,7 @@ class LocalBackend(Catalog):
         if self.path is not None:
             folder = self.path / COLLECTIONS / str(info.id)
             if self._read_only:
-                folder = forks.find_files(folder) or folder
+                folder = find_files(folder) or folder
             elif not folder.exists():
                 forks.finish(folder)
             file = folder / RECORDS
@@ -434,7 +434,7 @@ class LocalBackend(Catalog):
 
     def _remove(self, id: UUID) -> None:
         if self.path is not None and not self._read_only:
-            for name in (str(id), str(id) + DELETED, str(id) + forks.NEW):
+            for name in (str(id), str(id) + DELETED, str(id) + NEW):
                 shutil.rmtree(self.path / COLLECTIONS / name, ignore_errors=True)
 
     def _sweep(self) -> None:
@@ -451,7 +451,7 @@ class LocalBackend(Catalog):
                 if id != name and is_uuid(id):
                     self.forget_collection(UUID(id))
                     self._remove(UUID(id))
-                elif name.endswith(forks.NEW) and is_uuid(id := name.removesuffix(forks.NEW)):
+                elif name.endswith(NEW) and is_uuid(id := name.removesuffix(NEW)):
                     forks.sweep(self.path / COLLECTIONS / id, known=UUID(id) in self.collection_ids())
             deleted = self.deleted_ids()
             # Most of them are gone long since.

@@ -15,6 +15,9 @@ CATALOG, COLLECTIONS = "catalog.sqlite3", "collections"
 RECORDS = "records.sqlite3"
 """Below the folder of a collection."""
 
+NEW = ".new"
+"""Ends the name of a folder that is made ready for a collection, whose row the catalog may have already (``forks``)."""
+
 SEGMENTS, TEXT, COLUMNS = "index", "text", "columns"
 """Folders beside it for what is derived from the records; each can be deleted at any time."""
 
@@ -24,6 +27,16 @@ def collections_in(path: Path) -> list[str]:
     folder = path / COLLECTIONS
     names = os.listdir(folder) if folder.is_dir() else []
     return [name for name in names if is_uuid(name) and (folder / name / RECORDS).exists()]
+
+
+def find_files(folder: Path) -> Path | None:
+    """Return where the files of a collection are, whose folder may not have its name yet; None if there are none."""
+    return next((each for each in (folder, ready_for(folder)) if (each / RECORDS).exists()), None)
+
+
+def ready_for(folder: Path) -> Path:
+    """Return the folder in which the files of a fork are made ready, given the one that they are to have."""
+    return folder.with_name(folder.name + NEW)
 
 
 def is_uuid(name: str) -> bool:

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from uuid import UUID
 
 from chromadb._storage.local.collection import LocalCollection
-from chromadb._storage.local.forking import ForkAware
-from chromadb._storage.local.memory import give_back_memory
+from chromadb._storage.local.platform.forking import ForkAware
+from chromadb._storage.local.platform.memory import give_back_memory
 
 logger = logging.getLogger("chromadb.storage")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import apsw
 
 from chromadb._model.entities import Backup
-from chromadb._storage.local.backups import (
+from chromadb._storage.local.copying.backups import (
     Manifest,
     Progress,
     describe,
@@ -22,11 +22,11 @@ from chromadb._storage.local.backups import (
     unfinished_directory,
     verify_backup,
 )
-from chromadb._storage.local.copies import copy_derived, copy_file, renew_lineage
+from chromadb._storage.local.copying.copies import copy_derived, copy_file, renew_lineage
 from chromadb._storage.local.directory import LocalBackend
-from chromadb._storage.local.durable import sync
-from chromadb._storage.local.failures import explained
 from chromadb._storage.local.layout import CATALOG, COLLECTIONS, RECORDS
+from chromadb._storage.local.platform.durable import sync
+from chromadb._storage.local.platform.failures import explained
 from chromadb.errors import InvalidArgumentError, StorageCorruptError, StorageLockedError, UniqueConstraintError
 
 

@@ -19,11 +19,11 @@ import apsw
 import numpy as np
 
 from chromadb._index.segment import Segment
-from chromadb._storage.local.alone import users_of
-from chromadb._storage.local.database import SqliteDatabase
-from chromadb._storage.local.follow import stale_labels
-from chromadb._storage.local.former import remove_former
-from chromadb._storage.local.records import State
+from chromadb._storage.local.derived.follow import stale_labels
+from chromadb._storage.local.platform.holders import users_of
+from chromadb._storage.local.sqlite.database import SqliteDatabase
+from chromadb._storage.local.sqlite.former import remove_former
+from chromadb._storage.local.tables.records import State
 from chromadb.errors import StorageLockedError
 
 

@@ -1,0 +1,127 @@
+"""Being alone with a directory, and who is in the way: whoever has a file of it open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from chromadb._storage.local.platform.failures import explained
+from chromadb._storage.local.platform.forking import living
+from chromadb._storage.local.platform.holders import users_of
+from chromadb._storage.local.sqlite.database import SqliteDatabase
+from chromadb.errors import StorageLockedError
+
+REPAIRING = "repairing"
+"""The file that stands in a directory while it is repaired, locked by who does it."""
+
+SHARED_BYTES = 0x40000002, 510
+"""The bytes of a database, beyond its data, that every connection locks: the first of them, and how many."""
+
+
+def is_open_elsewhere(path: Path) -> bool:
+    """Return whether another process has a database open, by the lock that it holds on it; on Windows, False.
+
+    This process must not have it open: its own locks would end.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    first, count = SHARED_BYTES
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, count, first)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def is_open_here(directory: Path) -> bool:
+    """Return whether this process has a database below a directory open."""
+    real = os.path.join(os.path.realpath(directory), "")
+    return any(
+        isinstance(each, SqliteDatabase)
+        and each.path is not None
+        and not each.closed
+        and os.path.realpath(each.path).startswith(real)
+        for each in living()
+    )
+
+
+@contextmanager
+def alone_with(directory: Path) -> Iterator[None]:
+    """Have a directory that nobody uses for oneself: meanwhile it cannot be opened.
+
+    Raises:
+        StorageLockedError: somebody uses it, and who, as far as that is known.
+        StorageError: nothing can be written there.
+    """
+    real = os.path.join(os.path.realpath(directory), "")
+    if is_open_here(directory):
+        raise StorageLockedError(f"{directory} is in use by this process. Close its clients first.")
+    marker = directory / REPAIRING
+    with explained(str(marker)):
+        descriptor = os.open(marker, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if not _lock(descriptor):
+            whom = users_of(os.path.realpath(marker).__eq__)
+            raise StorageLockedError(f"{directory} is being repaired already{whom}. Wait until that is done.")
+        with _removed_at_the_end(marker):
+            _check_unused(directory, real)
+            yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _removed_at_the_end(marker: Path) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            marker.unlink()
+
+
+def _check_unused(directory: Path, real: str) -> None:
+    if any(is_open_elsewhere(file) for file in directory.rglob("*.sqlite3")):
+        raise StorageLockedError(
+            f"{directory} is in use{users_of(lambda path: path.startswith(real))}. Stop what uses it and try "
+            "again. Nothing was changed."
+        )
+
+
+def check_not_repaired(directory: Path) -> None:
+    """Raise if somebody repairs a directory at this moment.
+
+    Raises:
+        StorageLockedError: so it is.
+    """
+    try:
+        descriptor = os.open(directory / REPAIRING, os.O_RDWR)
+    except OSError:
+        return
+    try:
+        if not _lock(descriptor):
+            raise StorageLockedError(f"{directory} is being repaired. Wait until that is done.")
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Return whether a file could be locked, as long as it is open; on Windows it counts as locked by oneself."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
