@@ -169,14 +169,13 @@ from chromadb._storage.local.sqlite.database import _migrations
 import chromadb._storage.local.tables.check
 source, target = Path(sys.argv[1]), Path(sys.argv[2])
 _migrations("catalog"), _migrations("records")
-files = ("local/database.py", "local/former.py", "local/durable.py")
+files = ("sqlite/database.py", "sqlite/former.py", "platform/durable.py")
 
 def use(directory):
     backend = LocalBackend(directory)
-    for tenant, database in backend.all_databases():
-        for info in backend.list_collections(tenant, database, None, 0):
-            with backend.open(info.address) as store:
-                store.count()
+    for info in backend.all_collections():
+        with backend.open(info.address) as store:
+            store.count()
     backend.close()
 
 def killed_at(number, directory):

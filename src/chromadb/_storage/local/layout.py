@@ -1,4 +1,15 @@
-"""What files and folders in a directory of data are called; the picture is in ``directory``."""
+"""What files and folders in a directory of data are called.
+
+::
+
+    <path>/catalog.sqlite3                        tenants, databases, collections
+    <path>/collections/<uuid>/records.sqlite3     the records of one collection
+                              collection.json     what the catalog says of it (``description``)
+                              index/, text/, columns/
+                                                  what is derived from them; can be deleted at any time
+
+The whole of it, with what comes and goes, is in ARCHITECTURE.md.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +25,9 @@ CATALOG, COLLECTIONS = "catalog.sqlite3", "collections"
 
 RECORDS = "records.sqlite3"
 """Below the folder of a collection."""
+
+DELETED = ".deleted"
+"""Ends the name of a folder whose collection is deleted, though the catalog may have it still (``folders``)."""
 
 NEW = ".new"
 """Ends the name of a folder that is made ready for a collection, whose row the catalog may have already (``forks``)."""

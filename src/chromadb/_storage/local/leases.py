@@ -24,6 +24,9 @@ logger = logging.getLogger("chromadb.storage")
 GROWN = 1.1
 """A collection that takes by so much more memory than before has loaded something."""
 
+HANDLES = 16
+"""Of the files that a process may have open, one open collection is allowed for so many: it holds up to six itself."""
+
 
 class Lease:
     """A collection that is open, and how many operations use it at the moment."""
@@ -212,3 +215,13 @@ class OpenCollections(ForkAware):
                 lease.nbytes,
                 self.memory_limit,
             )
+
+
+def allowed() -> int:
+    """Return how many collections may be open, given how many files this process may have open."""
+    try:
+        import resource
+    except ImportError:
+        return 8192 // HANDLES
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return (2**20 if soft == resource.RLIM_INFINITY else soft) // HANDLES

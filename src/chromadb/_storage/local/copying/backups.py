@@ -290,9 +290,7 @@ def _copy_collections(
     (unfinished / COLLECTIONS).mkdir()
     catalog = Catalog(SqliteDatabase(str(unfinished / CATALOG), "catalog", "normal"))
     try:
-        infos = [
-            info for tenant, name in catalog.all_databases() for info in catalog.list_collections(tenant, name, None, 0)
-        ]
+        infos = catalog.all_collections()
         entries = []
         for number, info in enumerate(infos):
             if progress is not None:

@@ -159,12 +159,7 @@ def _audit(file: Path, schema: str) -> Iterator[Finding]:
 def _list(file: Path) -> dict[UUID, CollectionInfo]:
     database = SqliteDatabase(str(file), "catalog", "normal", 1.0)
     try:
-        catalog = Catalog(database)
-        return {
-            info.id: info
-            for tenant, name in catalog.all_databases()
-            for info in catalog.list_collections(tenant, name, None, 0)
-        }
+        return {info.id: info for info in Catalog(database).all_collections()}
     finally:
         database.close()
 
