@@ -15,7 +15,7 @@ import apsw
 import pytest
 
 import chromadb
-from chromadb._storage.local.sqlite import former
+from chromadb._storage.local.platform import durable
 from chromadb._storage.local.sqlite.database import _migrations
 from chromadb.errors import StorageFormatError, StorageFullError
 
@@ -135,7 +135,7 @@ def test_without_room_for_the_copy_nothing_is_changed(tmp_path: Path, monkeypatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(former, "sync", full)
+        patch.setattr(durable, "sync", full)
         with pytest.raises(StorageFullError):
             chromadb.PersistentClient(directory)
     assert versions(directory) == before

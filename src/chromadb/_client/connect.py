@@ -270,5 +270,5 @@ def _engine(path: str | None, settings: Settings) -> Runner:
         f"{ASYNC_HTTP_API!r}"
     )
     with full_package("The embedded database", instead):
-        from chromadb._engine.local import open_engine, surrounded
-    return told(lambda: surrounded(open_engine(path, settings), settings, observe(settings)), settings)
+        from chromadb._engine.local import open_engine, wrapped
+    return told(lambda: wrapped(open_engine(path, settings), settings, observe(settings)), settings)

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import msgspec
 import xxhash
 
-from chromadb._storage.local.platform.durable import sync as sync
+from chromadb._storage.local.platform.durable import replacing, sync
 from chromadb._storage.local.platform.failures import explained
 
 MANIFEST = "manifest"
@@ -81,18 +81,13 @@ def write(
         # The folder of the collection is not made here: if it is gone, the collection was deleted.
         folder.mkdir(exist_ok=True)
         unfinished.mkdir()
-        try:
+        with replacing(finished, unfinished):
             for file, write_file in files.items():
                 write_file(unfinished / file)
             manifest = manifest_of({file: entry(unfinished / file) for file in files})
             _write_manifest(unfinished, msgspec.json.encode(manifest))
-            for file in (*files, MANIFEST, "."):
+            for file in (*files, MANIFEST):
                 sync(unfinished / file)
-            os.rename(unfinished, finished)
-            sync(folder)
-        except BaseException:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            raise
     return finished, manifest
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-from contextlib import suppress
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +30,30 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def replacing(path: Path, unfinished: Path) -> Iterator[None]:
+    """Let what is written meanwhile under another name be called `path` at the end, synced: all of it, or nothing.
+
+    Args:
+        path: of the file, or of the folder.
+        unfinished: the other name, in the same folder. The files of a folder are synced by who writes them.
+
+    Raises:
+        OSError: it could not be written. What there was of it is removed, as after any other exception.
+    """
+    try:
+        yield
+        sync(unfinished)
+        os.replace(unfinished, path)
+        sync(path.parent)
+    except BaseException:
+        if unfinished.is_dir():
+            shutil.rmtree(unfinished, ignore_errors=True)
+        with suppress(OSError):
+            unfinished.unlink()
+        raise
 
 
 def save_array(path: Path, array: NDArray[Any]) -> None:

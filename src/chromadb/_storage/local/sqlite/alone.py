@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import apsw
+
 from chromadb._storage.local.platform.failures import explained
 from chromadb._storage.local.platform.forking import living
 from chromadb._storage.local.platform.holders import users_of
@@ -21,14 +23,14 @@ SHARED_BYTES = 0x40000002, 510
 
 
 def is_open_elsewhere(path: Path) -> bool:
-    """Return whether another process has a database open, by the lock that it holds on it; on Windows, False.
+    """Return whether another process has a database open, by the lock that it holds on it.
 
     This process must not have it open: its own locks would end.
     """
     try:
         import fcntl
     except ImportError:
-        return False
+        return _is_open_for_sqlite(path)
     first, count = SHARED_BYTES
     try:
         descriptor = os.open(path, os.O_RDWR)
@@ -40,6 +42,23 @@ def is_open_elsewhere(path: Path) -> bool:
         return True
     finally:
         os.close(descriptor)
+    return False
+
+
+def _is_open_for_sqlite(path: Path) -> bool:
+    """Return the same by asking SQLite, which also knows the locks of Windows, but may write the log back."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        # Asked before the first read, SQLite wants the file for itself alone.
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE").fetchall()
+        connection.execute("BEGIN IMMEDIATE; ROLLBACK")
+    except apsw.BusyError:
+        return True
+    except apsw.Error:
+        # Damaged, perhaps; that is why it is to be replaced, or repaired.
+        return False
+    finally:
+        connection.close()
     return False
 
 
@@ -63,9 +82,6 @@ def alone_with(directory: Path) -> Iterator[None]:
         StorageLockedError: somebody uses it, and who, as far as that is known.
         StorageError: nothing can be written there.
     """
-    real = os.path.join(os.path.realpath(directory), "")
-    if is_open_here(directory):
-        raise StorageLockedError(f"{directory} is in use by this process. Close its clients first.")
     marker = directory / REPAIRING
     with explained(str(marker)):
         descriptor = os.open(marker, os.O_RDWR | os.O_CREAT, 0o644)
@@ -74,7 +90,7 @@ def alone_with(directory: Path) -> Iterator[None]:
             whom = users_of(os.path.realpath(marker).__eq__)
             raise StorageLockedError(f"{directory} is being repaired already{whom}. Wait until that is done.")
         with _removed_at_the_end(marker):
-            _check_unused(directory, real)
+            check_unused(directory)
             yield
     finally:
         os.close(descriptor)
@@ -89,12 +105,18 @@ def _removed_at_the_end(marker: Path) -> Iterator[None]:
             marker.unlink()
 
 
-def _check_unused(directory: Path, real: str) -> None:
-    if any(is_open_elsewhere(file) for file in directory.rglob("*.sqlite3")):
-        raise StorageLockedError(
-            f"{directory} is in use{users_of(lambda path: path.startswith(real))}. Stop what uses it and try "
-            "again. Nothing was changed."
-        )
+def check_unused(directory: Path) -> None:
+    """Raise if anybody has a file of a directory open, this process included.
+
+    Raises:
+        StorageLockedError: so it is; it says who, as far as that is known.
+    """
+    if is_open_here(directory):
+        raise StorageLockedError(f"{directory} is in use by this process. Close its clients first.")
+    real = os.path.join(os.path.realpath(directory), "")
+    whom = users_of(lambda path: path.startswith(real))
+    if whom or any(is_open_elsewhere(file) for file in directory.rglob("*.sqlite3")):
+        raise StorageLockedError(f"{directory} is in use{whom}. Stop what uses it and try again. Nothing was changed.")
 
 
 def check_not_repaired(directory: Path) -> None:

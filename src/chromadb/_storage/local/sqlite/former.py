@@ -6,14 +6,13 @@ goes with the next vacuum, with its collection, and by itself once it is `KEPT` 
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import apsw
 
-from chromadb._storage.local.platform.durable import sync
+from chromadb._storage.local.platform.durable import replacing
 
 KEPT = 30 * 24 * 3600.0
 """Seconds."""
@@ -27,11 +26,10 @@ def keep_former(path: str, version: int) -> None:
     Raises:
         OSError: it could not be written; nothing is left behind.
     """
-    unfinished, finished = f"{path}{FORMER}{version}.unfinished", f"{path}{FORMER}{version}"
-    with suppress(FileNotFoundError):
-        os.unlink(unfinished)
-    try:
-        source, copy = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE), apsw.Connection(unfinished)
+    finished, unfinished = Path(f"{path}{FORMER}{version}"), Path(f"{path}{FORMER}{version}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    with replacing(finished, unfinished):
+        source, copy = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE), apsw.Connection(str(unfinished))
         try:
             # It is nothing until it is whole, and synced then.
             copy.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF").fetchall()
@@ -40,13 +38,6 @@ def keep_former(path: str, version: int) -> None:
         finally:
             copy.close()
             source.close()
-        sync(Path(unfinished))
-        os.replace(unfinished, finished)
-        sync(Path(finished).parent)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(unfinished)
-        raise
 
 
 def remove_former(path: str, older_than: float = 0.0) -> None:

@@ -10,7 +10,6 @@ import logging
 import os
 import shutil
 import threading
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import xxhash
 
 from chromadb._model.configuration import Configuration, hnsw_from_dict
 from chromadb._model.entities import CollectionInfo
+from chromadb._storage.local.platform.durable import replacing
 from chromadb._storage.local.platform.failures import explained
 from chromadb.errors import ChromaError, StorageError
 
@@ -68,19 +68,10 @@ def describe(folder: Path, info: CollectionInfo) -> None:
     text = msgspec.json.encode(row)
     data = msgspec.json.encode(_File(FORMAT, xxhash.xxh3_64_hexdigest(text), msgspec.Raw(text)))
     unfinished = folder / f".{DESCRIPTION}-{os.getpid()}-{threading.get_ident()}"
-    with explained(str(folder / DESCRIPTION)):
-        try:
-            with unfinished.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            if (folder / DESCRIPTION).is_dir():
-                shutil.rmtree(folder / DESCRIPTION)
-            os.replace(unfinished, folder / DESCRIPTION)
-        except BaseException:
-            with suppress(OSError):
-                unfinished.unlink()
-            raise
+    with explained(str(folder / DESCRIPTION)), replacing(folder / DESCRIPTION, unfinished):
+        unfinished.write_bytes(data)
+        if (folder / DESCRIPTION).is_dir():
+            shutil.rmtree(folder / DESCRIPTION)
 
 
 def keep_description(folder: Path, info: CollectionInfo) -> None:

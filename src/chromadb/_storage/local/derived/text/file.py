@@ -25,6 +25,7 @@ from uuid import uuid4
 import numpy as np
 
 from chromadb._storage.local.derived.text.postings import Integers, Lists, Runs, Stopped, write_all
+from chromadb._storage.local.platform.durable import replacing, sync
 from chromadb._storage.local.platform.failures import explain_os
 
 FORMAT_VERSION = 1
@@ -118,7 +119,7 @@ class TextFile:
             file.write(self.header._replace(place=_place(folder)).seal())
             file.flush()
             os.fsync(file.fileno())
-        _sync_folder(folder)
+        sync(folder)
 
     def read_list(self, place: int) -> bytes:
         """Return the coded list at a place of the directory.
@@ -179,16 +180,12 @@ def write(
     name = f"{PREFIX}{commit_no:016x}-{uuid4().hex[:8]}"
     unfinished, path = folder / (name + UNFINISHED), folder / (name + SUFFIX)
     try:
-        try:
+        with replacing(path, unfinished):
             _write(unfinished, commit_no, next_label, documents, stop)
-            os.replace(unfinished, path)
-        except Stopped:
-            return None
-        finally:
-            unfinished.unlink(missing_ok=True)
-        _sync_folder(folder)
         file = TextFile(path)
         remove_others(folder, path)
+    except Stopped:
+        return None
     except OSError as error:
         raise explain_os(str(path), error) from error
     return file
@@ -230,7 +227,6 @@ def _write(
         )
         file.seek(0)
         write_all(file, header.seal())
-        os.fsync(file.fileno())
 
 
 def remove_others(folder: Path, path: Path | None) -> None:
@@ -251,13 +247,3 @@ def _place(folder: Path) -> bytes:
 def _verify(data: bytes, checksum: int) -> None:
     if zlib.crc32(data) != checksum:
         raise OSError("The text index is damaged.")
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
