@@ -16,11 +16,11 @@ import pytest
 
 import chromadb
 from chromadb._storage.local.platform import durable
-from chromadb._storage.local.sqlite.database import _migrations
+from chromadb._storage.local.sqlite.schema import migrations_of
 from chromadb.errors import StorageFormatError, StorageFullError
 
 FORMATS = sorted((Path(__file__).parent / "formats").glob("*.tar.gz"))
-CURRENT = {schema: len(_migrations(schema)) for schema in ("catalog", "records")}
+CURRENT = {schema: len(migrations_of(schema)) for schema in ("catalog", "records")}
 
 
 def unpack(fixture: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
@@ -165,11 +165,11 @@ KILLED = """
 import os, sys, shutil
 from pathlib import Path
 from chromadb._storage.local.directory import LocalBackend
-from chromadb._storage.local.sqlite.database import _migrations
+from chromadb._storage.local.sqlite.schema import migrations_of
 import chromadb._storage.local.tables.check
 source, target = Path(sys.argv[1]), Path(sys.argv[2])
-_migrations("catalog"), _migrations("records")
-files = ("sqlite/database.py", "sqlite/former.py", "platform/durable.py")
+migrations_of("catalog"), migrations_of("records")
+files = ("sqlite/database.py", "sqlite/schema.py", "sqlite/former.py", "platform/durable.py")
 
 def use(directory):
     backend = LocalBackend(directory)

@@ -204,8 +204,8 @@ import chromadb._storage.local.tables.catalog, chromadb._storage.local.tables.ch
 from chromadb._storage.local.directory import LocalBackend
 from chromadb.errors import StorageReadOnlyError
 import encodings.idna, importlib.resources
-from chromadb._storage.local.sqlite import database
-database._migrations("catalog"), database._migrations("records")
+from chromadb._storage.local.sqlite import database, schema
+schema.migrations_of("catalog"), schema.migrations_of("records")
 if os.geteuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
 try:

@@ -12,10 +12,11 @@ from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4
 
 from chromadb._model.entities import Address, Backup, CollectionInfo, Finding, TenantUsage, Usage, Vacuumed
+from chromadb._model.operations import Progress
 from chromadb._storage.local import folders
 from chromadb._storage.local.collection import LocalCollection
 from chromadb._storage.local.copying import forks
-from chromadb._storage.local.copying.backups import Progress, write_backup
+from chromadb._storage.local.copying.backups import write_backup
 from chromadb._storage.local.copying.copies import remove_ahead
 from chromadb._storage.local.derived.builder import Builder
 from chromadb._storage.local.layout import CATALOG, COLLECTIONS, RECORDS, find_files
@@ -211,9 +212,7 @@ class LocalBackend(Catalog):
             findings += survey(self.path / COLLECTIONS / str(info.id) / RECORDS)
         return findings
 
-    def vacuum(
-        self, timeout: float | None = None, progress: Callable[[str, int, int], None] | None = None
-    ) -> list[Vacuumed]:
+    def vacuum(self, timeout: float | None = None, progress: Progress | None = None) -> list[Vacuumed]:
         """Write the catalog and every collection anew; see ``_storage.base.Backend``."""
         if self.path is None:
             return []

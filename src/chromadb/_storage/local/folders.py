@@ -4,7 +4,7 @@ A folder is made when its collection is first opened, after the catalog has its 
 deleted until its folder is gone; a folder that it never knew is left alone, and ``check`` tells of it. Where the disk
 is so full that the catalog cannot be written, a deletion goes the other way round: the folder is renamed to
 <uuid>.deleted, which is the moment of the deletion, then emptied, and the row goes with the space that this gives; if
-the process ends before, when the place is opened next. Forks are made in steps of their own (``forks``).
+the process ends before, when the directory is opened next. Forks are made in steps of their own (``forks``).
 """
 
 from __future__ import annotations

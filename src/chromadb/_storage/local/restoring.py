@@ -12,9 +12,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from chromadb._model.entities import Backup
+from chromadb._model.operations import Progress
 from chromadb._storage.local.copying.backups import (
     Manifest,
-    Progress,
     describe,
     read_manifest,
     unfinished_directory,

@@ -21,14 +21,13 @@ import numpy as np
 
 from chromadb._index.segment import Segment
 from chromadb._model.entities import Vacuumed
+from chromadb._model.operations import Progress
 from chromadb._storage.local.derived.follow import stale_labels
 from chromadb._storage.local.platform.holders import users_of
 from chromadb._storage.local.sqlite.database import SqliteDatabase
 from chromadb._storage.local.sqlite.former import remove_former
 from chromadb._storage.local.tables.records import State
 from chromadb.errors import InvalidCollectionException, StorageError, StorageLockedError
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,10 @@ import apsw
 import msgspec
 
 from chromadb._model.entities import Address, Backup, CollectionInfo
+from chromadb._model.operations import Progress
 from chromadb._storage.local.copying.copies import Source, copy_database
 from chromadb._storage.local.derived import sealed
-from chromadb._storage.local.derived.sealed import FileEntry
+from chromadb._storage.local.derived.sealed import FileEntry, Format
 from chromadb._storage.local.layout import CATALOG, COLLECTIONS, RECORDS
 from chromadb._storage.local.platform.durable import sync
 from chromadb._storage.local.platform.failures import explained
@@ -53,8 +54,6 @@ UNFINISHED = ".unfinished"
 DATED = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z")
 """The name of a dated backup: the moment when it was begun."""
 
-Progress = Callable[[str, int, int], None]
-
 
 class CollectionEntry(msgspec.Struct):
     """A collection of a backup."""
@@ -65,12 +64,6 @@ class CollectionEntry(msgspec.Struct):
     name: str
     records: int
     commit_no: int
-
-
-class Format(msgspec.Struct):
-    """What the manifest of every format has."""
-
-    format: int
 
 
 class Manifest(Format):

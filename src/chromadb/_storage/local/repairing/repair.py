@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from uuid import UUID
 
 from chromadb._model.entities import CollectionInfo, Finding, Repaired
+from chromadb._model.operations import Progress
 from chromadb._storage.local.layout import CATALOG, COLLECTIONS, COLUMNS, RECORDS, SEGMENTS, TEXT, find_files, is_uuid
 from chromadb._storage.local.platform.durable import sync
 from chromadb._storage.local.platform.failures import explained
@@ -29,8 +30,6 @@ from chromadb.errors import StorageError, StorageFormatError
 
 UNFINISHED, DAMAGED = ".repairing", ".damaged-"
 """End the names of a file that is being made, and of one that was kept aside; the latter with the date after it."""
-
-Progress = Callable[[str, int, int], None]
 
 
 def repair_directory(path: Path, progress: Progress | None = None) -> list[Repaired]:

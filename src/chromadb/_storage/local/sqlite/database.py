@@ -12,17 +12,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from importlib import resources
 from typing import Any, Literal
 
 import apsw
 
-from chromadb._storage.local.platform.failures import damaged, explained
+from chromadb._storage.local.platform.failures import explained
 from chromadb._storage.local.platform.forking import ForkAware
 from chromadb._storage.local.sqlite.connections import ConnectionPool
 from chromadb._storage.local.sqlite.former import KEPT, keep_former, remove_former
 from chromadb._storage.local.sqlite.reading import UnlockedConnection, connect
+from chromadb._storage.local.sqlite.schema import APPLICATION_ID, migrations_of, version_of
 from chromadb._storage.local.sqlite.shared_lock import SharedLock
 from chromadb._tracing import span
 from chromadb.errors import (
@@ -33,9 +32,6 @@ from chromadb.errors import (
     StorageLockedError,
     StorageReplacedError,
 )
-
-APPLICATION_ID = 0x43484442
-"""Marks our SQLite files ("CHDB")."""
 
 PAGE_SIZE = 16384
 """Bytes. Ten vectors of 384 dimensions to a page: measured 2.5 times the insert rate of 4096."""
@@ -149,7 +145,7 @@ class SqliteDatabase(ForkAware):
         committed. The next transaction is written to the same place, whatever it is about.
         """
         try:
-            connection.execute(f"BEGIN IMMEDIATE; PRAGMA user_version={len(_migrations(self._schema))}; COMMIT")
+            connection.execute(f"BEGIN IMMEDIATE; PRAGMA user_version={len(migrations_of(self._schema))}; COMMIT")
         except apsw.Error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -343,8 +339,8 @@ class SqliteDatabase(ForkAware):
     # --- schema -----------------------------------------------------------------------------------
 
     def _migrate(self, connection: apsw.Connection) -> None:
-        migrations = _migrations(self._schema)
-        version = self._version(connection)
+        migrations = migrations_of(self._schema)
+        version = version_of(connection, self.name, self._schema)
         if version == len(migrations):
             if self.path is not None and not self.read_only:
                 remove_former(self.path, KEPT)
@@ -358,7 +354,7 @@ class SqliteDatabase(ForkAware):
             self._enter_wal_mode(connection)
         connection.execute("BEGIN IMMEDIATE")
         try:
-            version = self._version(connection)
+            version = version_of(connection, self.name, self._schema)
             if self.path is not None and 0 < version < len(migrations):
                 keep_former(self.path, version)
             for number in range(version, len(migrations)):
@@ -381,32 +377,3 @@ class SqliteDatabase(ForkAware):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
-
-    def _version(self, connection: apsw.Connection) -> int:
-        """Return the number of migrations done; 0 for an empty file."""
-        # As one query, so that all three are of one moment: another process may be making the tables.
-        rows: list[Any] = connection.execute(
-            "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema) "
-            "FROM pragma_user_version, pragma_application_id"
-        ).fetchall()
-        version, mark, tables = rows[0]
-        if tables and mark != APPLICATION_ID:
-            raise StorageFormatError(
-                f"{self.name} is a SQLite database of another program. Choose an empty directory. Nothing was changed."
-            )
-        if version < 0 or (tables and not version):
-            raise damaged(self.name, f"its header says that its format is {version}")
-        known = len(_migrations(self._schema))
-        if version > known:
-            raise StorageFormatError(
-                f"{self.name} has format {version}, written by a newer version of chromadb; this one reads formats up "
-                f"to {known}. Upgrade chromadb. Nothing was changed."
-            )
-        return int(version)
-
-
-@cache
-def _migrations(schema: str) -> list[str]:
-    folder = resources.files("chromadb._storage.local") / "schema" / schema
-    scripts = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
-    return [script.read_text(encoding="utf-8") for script in scripts]
