@@ -18,10 +18,12 @@ import pytest
 
 import chromadb
 from chromadb._model.entities import Repaired
-from chromadb._storage.local import alone, directory, repair
-from chromadb._storage.local.database import PAGE_SIZE
-from chromadb._storage.local.repair import repair_directory
-from chromadb._storage.local.salvage import made_roots
+from chromadb._storage.local import directory
+from chromadb._storage.local.repairing import repair
+from chromadb._storage.local.repairing.repair import repair_directory
+from chromadb._storage.local.repairing.salvage import made_roots
+from chromadb._storage.local.sqlite import alone
+from chromadb._storage.local.sqlite.database import PAGE_SIZE
 from chromadb.errors import ChromaError, StorageCorruptError, StorageFormatError, StorageFullError, StorageLockedError
 
 COUNT, DIMENSION = 900, 32
