@@ -456,6 +456,29 @@ def test_those_who_look_whether_it_is_repaired_are_not_in_each_others_way(filled
             client.list_collections()
 
 
+LOOK = """
+import sys
+with open(sys.argv[1], "rb"):
+    print("open", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX systems")
+def test_who_looks_whether_a_directory_is_repaired_does_not_use_it(filled: Path) -> None:
+    marker = filled / "repairing"
+    marker.touch()
+    with subprocess.Popen(
+        [sys.executable, "-c", LOOK, str(marker)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "open\n"
+        try:
+            assert repair_directory(filled) == []
+        finally:
+            other.communicate("\n")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="locks of POSIX systems")
 def test_a_repair_that_begins_while_a_directory_is_being_opened_is_noticed(
     filled: Path, monkeypatch: pytest.MonkeyPatch

@@ -547,6 +547,16 @@ def test_a_directory_that_is_opened_meanwhile_is_not_replaced(backup: Path, tmp_
     restore_backup(backup, place, replace=True)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX systems")
+def test_a_directory_that_is_being_repaired_is_not_replaced(backup: Path, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    LocalBackend(place).close()
+    with alone.alone_with(place), pytest.raises(StorageLockedError, match="being repaired"):
+        restore_backup(backup, place, replace=True)
+    assert not list(tmp_path.glob("place.before-*"))
+    restore_backup(backup, place, replace=True)
+
+
 @pytest.mark.parametrize("told", ["by the system", "by its lock", "by SQLite"])
 def test_a_directory_that_another_process_uses_is_not_replaced(
     backup: Path,
