@@ -96,7 +96,7 @@ Search = Callable[[str], Any]
 
 def use_index(folder: Path, documents: list[str]) -> tuple[float, float, Search]:
     from chromadb._model.where import MatchDocument
-    from chromadb._storage.local.text.index import TextIndex
+    from chromadb._storage.local.derived.text.index import TextIndex
 
     start = time.perf_counter()
     TextIndex.build(folder, 1, len(documents), enumerate(documents), lambda: False)

@@ -26,12 +26,12 @@ import chromadb
 
 FORMATS = Path(__file__).resolve().parent.parent / "tests" / "compat" / "formats"
 SMALL = {
-    "sealing.SEAL_FROM": 200,
-    "text.documents.INDEX_FROM": 200,
-    "columns.SEAL_FROM": 200,
-    "builder.QUIET": 0.05,
+    "derived.sealing.SEAL_FROM": 200,
+    "derived.text.documents.INDEX_FROM": 200,
+    "derived.columns.SEAL_FROM": 200,
+    "derived.builder.QUIET": 0.05,
 }
-"""What makes every derived file for few records; an older version has not all of it."""
+"""What makes every derived file for few records; an older version has not all of it, or has it one package higher."""
 
 WORDS = ["amber", "birch", "cedar", "delta", "ember", "frost", "grove", "heath", "inlet", "jetty"]
 
@@ -104,8 +104,9 @@ def main(target: Path) -> None:
     """Write the fixture into a folder."""
     for name, value in SMALL.items():
         module, _, constant = name.rpartition(".")
-        with suppress(ImportError):
-            setattr(importlib.import_module(f"chromadb._storage.local.{module}"), constant, value)
+        for known_as in (module, module.removeprefix("derived.")):
+            with suppress(ImportError):
+                setattr(importlib.import_module(f"chromadb._storage.local.{known_as}"), constant, value)
     folder = Path(tempfile.mkdtemp())
     directory = folder / "data"
     try:

@@ -7,7 +7,8 @@ import random
 import signal
 from typing import Any
 
-from chromadb._storage.local import collection, records
+from chromadb._storage.local import collection
+from chromadb._storage.local.tables import records
 
 OFTEN = 0.25
 """Of the calls so many are answered as if nothing were wrong."""

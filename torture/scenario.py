@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from chromadb._storage.local import builder, columns, sealing
-from chromadb._storage.local.text import documents
+from chromadb._storage.local.derived import builder, columns, sealing
+from chromadb._storage.local.derived.text import documents
 from chromadb.errors import StorageError
 from torture import calls
 from torture.ledger import Ledger

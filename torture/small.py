@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chromadb._storage.local import builder, columns, sealing
-from chromadb._storage.local.text import documents
+from chromadb._storage.local.derived import builder, columns, sealing
+from chromadb._storage.local.derived.text import documents
 
 
 def build_early() -> None:

@@ -16,9 +16,10 @@ import msgspec
 import pytest
 
 import chromadb
-from chromadb._storage.local import former, sealed
-from chromadb._storage.local.backups import CollectionEntry, Manifest
-from chromadb._storage.local.database import _migrations
+from chromadb._storage.local.copying.backups import CollectionEntry, Manifest
+from chromadb._storage.local.derived import sealed
+from chromadb._storage.local.platform import durable
+from chromadb._storage.local.sqlite.schema import migrations_of
 from chromadb.errors import StorageFormatError, StorageFullError
 from chromadb.utils.backup import restore
 
@@ -26,7 +27,7 @@ FORMATS = sorted((Path(__file__).parent / "formats").glob("*.tar.gz"))
 STRIDE = int(os.environ.get("CHROMA_KILL_STRIDE", "3"))
 """A process is killed at every step of a migration that is a multiple of this further; 1: at all of them."""
 
-CURRENT = {schema: len(_migrations(schema)) for schema in ("catalog", "records")}
+CURRENT = {schema: len(migrations_of(schema)) for schema in ("catalog", "records")}
 
 
 def unpack(fixture: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
@@ -162,7 +163,7 @@ def test_without_room_for_the_copy_nothing_is_changed(tmp_path: Path, monkeypatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(former, "sync", full)
+        patch.setattr(durable, "sync", full)
         with pytest.raises(StorageFullError):
             chromadb.PersistentClient(directory)
     assert versions(directory) == before
@@ -192,18 +193,17 @@ KILLED = """
 import os, sys, shutil
 from pathlib import Path
 from chromadb._storage.local.directory import LocalBackend
-from chromadb._storage.local.database import _migrations
-import chromadb._storage.local.check
+from chromadb._storage.local.sqlite.schema import migrations_of
+import chromadb._storage.local.tables.check
 source, target, stride = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-_migrations("catalog"), _migrations("records")
-files = ("local/database.py", "local/former.py", "local/durable.py")
+migrations_of("catalog"), migrations_of("records")
+files = ("sqlite/database.py", "sqlite/schema.py", "sqlite/former.py", "platform/durable.py")
 
 def use(directory):
     backend = LocalBackend(directory)
-    for tenant, database in backend.all_databases():
-        for info in backend.list_collections(tenant, database, None, 0):
-            with backend.open(info.address) as store:
-                store.count()
+    for info in backend.all_collections():
+        with backend.open(info.address) as store:
+            store.count()
     backend.close()
 
 def killed_at(number, directory):

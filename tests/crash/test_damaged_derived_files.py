@@ -20,9 +20,9 @@ import pytest
 
 import chromadb
 from chromadb._model.operations import Selection
-from chromadb._storage.local import builder, columns, sealing
+from chromadb._storage.local.derived import builder, columns, sealing
+from chromadb._storage.local.derived.text import documents
 from chromadb._storage.local.directory import LocalBackend
-from chromadb._storage.local.text import documents
 
 COUNT, DIMENSION = 400, 8
 WORDS = ["amber", "birch", "cedar", "delta", "ember", "frost", "grove", "heath", "inlet", "jetty"]

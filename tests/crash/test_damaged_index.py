@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from chromadb._model.entities import Address, CollectionInfo
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
-from chromadb._storage.local import builder, sealing
+from chromadb._storage.local.derived import builder, sealing
+from chromadb._storage.local.derived.sealed import MANIFEST
+from chromadb._storage.local.derived.segments import FILES as DATA_FILES
 from chromadb._storage.local.directory import LocalBackend
-from chromadb._storage.local.sealed import MANIFEST
-from chromadb._storage.local.segments import FILES as DATA_FILES
 
 Vectors = NDArray[np.float32]
 

@@ -17,8 +17,8 @@ import pytest
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.where import parse_filter
-from chromadb._storage.local import database
 from chromadb._storage.local.directory import LocalBackend
+from chromadb._storage.local.sqlite import database
 from chromadb.errors import StorageError, StorageFullError
 
 EVERYTHING = Selection()

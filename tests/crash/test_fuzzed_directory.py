@@ -21,10 +21,10 @@ import pytest
 
 import chromadb
 from chromadb._model.operations import Selection
-from chromadb._storage.local import builder, columns, sealing
+from chromadb._storage.local.derived import builder, columns, sealing
+from chromadb._storage.local.derived.text import documents
 from chromadb._storage.local.directory import LocalBackend
-from chromadb._storage.local.repair import repair_directory
-from chromadb._storage.local.text import documents
+from chromadb._storage.local.repairing.repair import repair_directory
 from chromadb.errors import ChromaError
 
 ROUNDS = int(os.environ.get("CHROMA_FUZZ_ROUNDS", "60"))

@@ -200,12 +200,12 @@ def test_a_damaged_vector_is_noticed_by_the_audit_and_by_reads(filled: Path) -> 
 
 AS_NOBODY = """
 import os, sys
-import chromadb._storage.local.catalog, chromadb._storage.local.check, numpy
+import chromadb._storage.local.tables.catalog, chromadb._storage.local.tables.check, numpy
 from chromadb._storage.local.directory import LocalBackend
 from chromadb.errors import StorageReadOnlyError
 import encodings.idna, importlib.resources
-from chromadb._storage.local import database
-database._migrations("catalog"), database._migrations("records")
+from chromadb._storage.local.sqlite import database, schema
+schema.migrations_of("catalog"), schema.migrations_of("records")
 if os.geteuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
 try:

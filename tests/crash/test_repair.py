@@ -18,10 +18,12 @@ import pytest
 
 import chromadb
 from chromadb._model.entities import Repaired
-from chromadb._storage.local import alone, directory, repair
-from chromadb._storage.local.database import PAGE_SIZE
-from chromadb._storage.local.repair import repair_directory
-from chromadb._storage.local.salvage import made_roots
+from chromadb._storage.local import directory
+from chromadb._storage.local.repairing import repair
+from chromadb._storage.local.repairing.repair import repair_directory
+from chromadb._storage.local.repairing.salvage import made_roots
+from chromadb._storage.local.sqlite import alone
+from chromadb._storage.local.sqlite.database import PAGE_SIZE
 from chromadb.errors import ChromaError, StorageCorruptError, StorageFormatError, StorageFullError, StorageLockedError
 
 COUNT, DIMENSION = 900, 32
@@ -452,6 +454,29 @@ def test_those_who_look_whether_it_is_repaired_are_not_in_each_others_way(filled
         fcntl.flock(other, fcntl.LOCK_SH)
         with chromadb.PersistentClient(filled) as client:
             client.list_collections()
+
+
+LOOK = """
+import sys
+with open(sys.argv[1], "rb"):
+    print("open", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX systems")
+def test_who_looks_whether_a_directory_is_repaired_does_not_use_it(filled: Path) -> None:
+    marker = filled / "repairing"
+    marker.touch()
+    with subprocess.Popen(
+        [sys.executable, "-c", LOOK, str(marker)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "open\n"
+        try:
+            assert repair_directory(filled) == []
+        finally:
+            other.communicate("\n")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="locks of POSIX systems")

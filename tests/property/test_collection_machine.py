@@ -20,8 +20,8 @@ import chromadb
 from chromadb._index import columns as index_columns
 from chromadb._model.entities import Address
 from chromadb._model.operations import Check
-from chromadb._storage.local import builder, columns, sealing, select
-from chromadb._storage.local import records as record_store
+from chromadb._storage.local.derived import builder, columns, sealing, select
+from chromadb._storage.local.tables import records as record_store
 
 PROFILE = settings(
     max_examples=200,

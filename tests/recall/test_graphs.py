@@ -20,7 +20,7 @@ from chromadb._model.entities import CollectionInfo
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.where import parse_filter
-from chromadb._storage.local import builder, sealing
+from chromadb._storage.local.derived import builder, sealing
 from chromadb._storage.local.directory import LocalBackend
 
 Vectors = NDArray[np.float32]

@@ -9,8 +9,9 @@ import re
 from importlib import import_module
 
 from chromadb._auth.credentials import source
-from chromadb._auth.providers import HasSettings, ServerAuthenticationProvider
+from chromadb._auth.providers import ServerAuthenticationProvider
 from chromadb._model.entities import UserIdentity
+from chromadb._settings.classes import HasSettings
 from chromadb.errors import ChromaAuthError, InvalidArgumentError
 
 _BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from chromadb._auth.basic import BasicAuthenticationServerProvider
-from chromadb._auth.providers import ServerAuthenticationProvider, ServerAuthorizationProvider, System, load_provider
+from chromadb._auth.providers import ServerAuthenticationProvider, ServerAuthorizationProvider, load_provider
 from chromadb._settings import Settings
+from chromadb._settings.classes import System, made
 from chromadb._settings.table import OPEN_PATHS
-from chromadb.errors import ChromaError, InvalidArgumentError
+from chromadb.errors import InvalidArgumentError
 
 _AUTHN, _AUTHZ = "chroma_server_authn_provider", "chroma_server_authz_provider"
 _IGNORED = "chroma_server_auth_ignore_paths"
@@ -53,32 +54,19 @@ def read_protection(settings: Settings) -> Protection | None:
             _refuse_lonely(settings, _AUTHN, _IGNORED)
         return None
     _check_ignored(settings.chroma_server_auth_ignore_paths)
-    system = System(settings)
-    authentication = _made(_AUTHN, load_provider(_AUTHN, authn, "authenticate_or_raise", _AUTHN_CHOICES), system)
+
+    def provider(setting: str, method: str, choices: str) -> Any:
+        kind = load_provider(setting, settings[setting], method, choices)
+        return made(setting, kind, System(settings), secret=True)
+
+    authentication = provider(_AUTHN, "authenticate_or_raise", _AUTHN_CHOICES)
     if isinstance(authentication, BasicAuthenticationServerProvider) and settings.chroma_auth_token_transport_header:
         raise InvalidArgumentError(
             f"Expected chroma_auth_token_transport_header to be left out with {authn}, got one: it is for tokens."
         )
-    authorization = authz and _made(_AUTHZ, load_provider(_AUTHZ, authz, "authorize_or_raise", _AUTHZ_CHOICES), system)
+    authorization = provider(_AUTHZ, "authorize_or_raise", _AUTHZ_CHOICES) if authz else None
     overwrites = settings.chroma_overwrite_singleton_tenant_database_access_from_auth
-    return Protection(authentication, authorization or None, overwrites)
-
-
-def _made(setting: str, kind: Any, system: System) -> Any:
-    try:
-        return kind(system)
-    except ChromaError:
-        raise
-    except ModuleNotFoundError as error:
-        raise InvalidArgumentError(
-            f"The provider of {setting} needs the package {error.name}. Install it: pip install {error.name}."
-        ) from None
-    except Exception as error:
-        # What it says is its own affair, and may hold what is secret.
-        raise InvalidArgumentError(
-            f"The provider of {setting}, {kind.__module__}.{kind.__qualname__}, cannot be made: it raised "
-            f"{type(error).__name__}."
-        ) from error
+    return Protection(authentication, authorization, overwrites)
 
 
 def _refuse_both(settings: Settings, name: str) -> None:

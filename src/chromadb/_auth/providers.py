@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from chromadb._auth.actions import AuthzAction, AuthzResource
 from chromadb._auth.credentials import read_either
 from chromadb._auth.scope import narrowed
 from chromadb._model.entities import UserIdentity
-from chromadb._settings import Settings
+from chromadb._settings.classes import Component, import_class
 from chromadb.errors import InvalidArgumentError
 
 FORMER = {
@@ -25,27 +24,7 @@ FORMER = {
 """Names that providers had until April 2024, and those that they have."""
 
 
-class HasSettings(Protocol):
-    """What a provider is made with."""
-
-    @property
-    def settings(self) -> Settings:
-        """The settings of the client or the server."""
-        ...
-
-
-class System:
-    """What the providers of a client or a server are made with."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-
-    def require(self, name: str) -> Any:
-        """Return a setting, which has to be set."""
-        return self.settings.require(name)
-
-
-class ServerAuthenticationProvider(ABC):
+class ServerAuthenticationProvider(Component, ABC):
     """Finds out who asks.
 
     To write one, derive from it, and name the class in the setting ``chroma_server_authn_provider``.
@@ -60,10 +39,6 @@ class ServerAuthenticationProvider(ABC):
     """How many threads may be at work in `authenticate_or_raise`; 0: it is quick and is called in the event loop."""
     remember_seconds: ClassVar[float] = 0.0
     """How long the server need not ask again about the same `credential_headers`; nothing that failed is remembered."""
-
-    def __init__(self, system: HasSettings) -> None:
-        self._system = system
-        self._settings = system.settings
 
     @abstractmethod
     def authenticate_or_raise(self, headers: dict[str, str]) -> UserIdentity:
@@ -95,7 +70,7 @@ class ServerAuthenticationProvider(ABC):
         return narrowed(user)
 
 
-class ServerAuthorizationProvider(ABC):
+class ServerAuthorizationProvider(Component, ABC):
     """Decides who may do what.
 
     To write one, derive from it, and name the class in the setting ``chroma_server_authz_provider``.
@@ -106,10 +81,6 @@ class ServerAuthorizationProvider(ABC):
 
     threads: ClassVar[int] = 16
     """How many threads may be at work in `authorize_or_raise`; 0: it is quick and is called in the event loop."""
-
-    def __init__(self, system: HasSettings) -> None:
-        self._system = system
-        self._settings = system.settings
 
     @abstractmethod
     def authorize_or_raise(self, user: UserIdentity, action: AuthzAction, resource: AuthzResource) -> None:
@@ -140,12 +111,7 @@ def load_provider(setting: str, path: str, method: str, choices: str) -> Any:
     Raises:
         InvalidArgumentError: it cannot be imported, or is another kind of class.
     """
-    module, _, name = path.strip().rpartition(".")
-    reason = ""
-    try:
-        found = getattr(importlib.import_module(module), name) if module else None
-    except (ImportError, AttributeError, ValueError) as error:
-        found, reason = None, f" ({error})"
+    found, reason = import_class(path)
     if isinstance(found, type) and callable(getattr(found, method, None)):
         return found
     if path in FORMER:

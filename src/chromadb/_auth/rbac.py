@@ -6,10 +6,11 @@ import logging
 
 from chromadb._auth.actions import AuthzAction, AuthzResource
 from chromadb._auth.credentials import source
-from chromadb._auth.providers import HasSettings, ServerAuthorizationProvider
+from chromadb._auth.providers import ServerAuthorizationProvider
 from chromadb._auth.users import read_roles
 from chromadb._model.entities import UserIdentity
 from chromadb._model.names import shorten
+from chromadb._settings.classes import HasSettings
 from chromadb.errors import ChromaAuthError
 
 logger = logging.getLogger("chromadb.server")

@@ -8,10 +8,11 @@ import re
 from enum import Enum
 
 from chromadb._auth.credentials import source
-from chromadb._auth.providers import HasSettings, ServerAuthenticationProvider
+from chromadb._auth.providers import ServerAuthenticationProvider
 from chromadb._auth.scope import ANY
 from chromadb._auth.users import ANONYMOUS, TOKEN, User, read_users
 from chromadb._model.entities import UserIdentity
+from chromadb._settings.classes import HasSettings
 from chromadb.errors import ChromaAuthError, InvalidArgumentError
 
 _BEARER = re.compile(r"bearer +(.*)", re.IGNORECASE | re.DOTALL)

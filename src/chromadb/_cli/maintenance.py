@@ -120,7 +120,7 @@ def check(context: click.Context, path: str, repair: bool, as_json: bool) -> Non
 
 def _repair(path: str, as_json: bool) -> int:
     """Repair a directory; return the exit code."""
-    from chromadb._storage.local.repair import repair_directory
+    from chromadb._storage.local.repairing.repair import repair_directory
 
     check_directory(path, "--path")
     with progress_bar() as progress:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _configured: dict[str, Any] = {}
 
 MEMORY = "memory"
-"""The place of ephemeral clients."""
+"""The backend of ephemeral clients."""
 
 EMBEDDED_APIS = ("chromadb.api.segment.SegmentAPI", "chromadb.api.rust.RustBindingsAPI")
 """Values of ``chroma_api_impl`` that mean this process."""
@@ -190,7 +190,7 @@ async def AsyncClient(
 
 
 def AdminClient(settings: Settings | None = None) -> admin.AdminClient:
-    """Return an admin client of the place that the settings describe."""
+    """Return an admin client of the backend that the settings describe."""
     return admin.AdminClient(_system(get_settings() if settings is None else settings))
 
 
@@ -270,5 +270,5 @@ def _engine(path: str | None, settings: Settings) -> Runner:
         f"{ASYNC_HTTP_API!r}"
     )
     with full_package("The embedded database", instead):
-        from chromadb._engine.local import open_engine, surrounded
-    return told(lambda: surrounded(open_engine(path, settings), settings, observe(settings)), settings)
+        from chromadb._engine.local import open_engine, wrapped
+    return told(lambda: wrapped(open_engine(path, settings), settings, observe(settings)), settings)

@@ -1,4 +1,4 @@
-"""What the clients of one place share: the runner behind them, and their settings."""
+"""What the clients of one backend share: the runner behind them, and their settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Shared:
 
     Args:
         settings: that the runner was made from.
-        where: the place, for messages and ``repr``.
+        where: the backend, for messages and ``repr``.
     """
 
     def __init__(self, settings: Settings, where: str) -> None:
@@ -60,9 +60,9 @@ class System(_Shared):
     Args:
         runner: executes their operations.
         settings: that it was made from.
-        where: the place.
+        where: the backend.
         server: what clients hold as ``_server``; None for that of an embedded client.
-        on_disk: whether the place outlives the runner, so that it can be closed behind clients that were forgotten.
+        on_disk: whether the backend outlives the runner, so that it can be closed behind clients that were forgotten.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class System(_Shared):
         return ClientRunner(self) if self.on_disk else self.runner
 
     def is_lost(self) -> bool:
-        """Return whether the files of the place were removed or replaced behind the runner."""
+        """Return whether the files of the backend were removed or replaced behind the runner."""
         if not self.on_disk:
             return False
         try:
@@ -120,7 +120,7 @@ class AsyncSystem(_Shared):
 
 
 class ClientRunner:
-    """The runner of a place as one client and its collections hold it: when it is collected, they are all gone.
+    """The runner of a backend as one client and its collections hold it: when it is collected, they are all gone.
 
     Args:
         system: counts the client.
@@ -154,7 +154,7 @@ CLOSED: Any = ClosedRunner()
 
 # --- the systems of this process --------------------------------------------------------------------
 
-# Guards `_systems` and the counts of clients. Held while a place is opened, so that no place is opened twice.
+# Guards `_systems` and the counts of clients. Held while a backend is opened, so that no backend is opened twice.
 _lock = threading.Lock()
 _systems: dict[str, System] = {}
 _all: WeakSet[System] = WeakSet()
@@ -163,7 +163,7 @@ _all: WeakSet[System] = WeakSet()
 def shared_system(
     where: str, settings: Settings, make_runner: Callable[[], Runner], *, on_disk: bool = False
 ) -> System:
-    """Return the system of a place with one client more counted; made if this process has none of it, or lost it.
+    """Return the system of a backend with one client more counted; made if this process has none of it, or lost it.
 
     Raises:
         InvalidArgumentError: there is one, with other settings.
@@ -188,7 +188,7 @@ def shared_system(
 
 LINGER = 10.0
 """Seconds until a client that was forgotten counts as closed: programs that make one for every question find the
-place open."""
+backend open."""
 
 # A finalizer runs wherever a collection of garbage happens to begin, whatever locks are held there. All it may do is
 # this; `SimpleQueue.put` is made for it.
@@ -216,7 +216,7 @@ def _close_forgotten() -> None:
 
 
 def clear_system_cache() -> None:
-    """Forget which places have clients: new clients start anew, those that exist go on as they are."""
+    """Forget which backends have clients: new clients start anew, those that exist go on as they are."""
     with _lock:
         _systems.clear()
 

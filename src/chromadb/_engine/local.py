@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def open_engine(path: str | None, settings: Settings, *, max_batch_size: int = MAX_BATCH_SIZE) -> Engine:
-    """Open the directory `path`, or for None a place in memory.
+    """Open the directory `path`, or for None a database in memory.
 
     Args:
         path: the directory.
@@ -42,7 +42,7 @@ def open_engine(path: str | None, settings: Settings, *, max_batch_size: int = M
     return Engine(backend, allow_reset=settings.allow_reset, max_batch_size=max_batch_size)
 
 
-def surrounded(engine: Engine, settings: Settings, observer: Observer | None) -> Runner:
+def wrapped(engine: Engine, settings: Settings, observer: Observer | None) -> Runner:
     """Return an engine behind the limits that settings ask for, and under the eyes of an observer, if there is one.
 
     Raises:

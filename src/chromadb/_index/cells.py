@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._index.distance import Matrix
-from chromadb._index.faiss import Candidates, candidates_of, faiss_here, save_index, scaled
+from chromadb._index.faiss import Candidates, candidates_of, faiss_here, open_index, save_index, scaled
 from chromadb._tracing import ALL, spanned
-from chromadb.errors import StorageCorruptError
 
 ENOUGH, SHARE = 20_000, 0.8
 """Allowed vectors whose codes are compared for one query: so many, or this share of them if that is more. Where a
@@ -109,14 +108,7 @@ class Cells:
         Raises:
             StorageCorruptError: the file does not hold cells.
         """
-        faiss = faiss_here()
-        try:
-            index = faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC)
-        except RuntimeError as error:
-            raise StorageCorruptError(f"{path} does not hold cells: {error}") from None
-        if not isinstance(index, faiss.IndexIVFRaBitQ):
-            raise StorageCorruptError(f"{path} does not hold cells but {type(index).__name__}.")
-        return cls(index, space, mapped=True)
+        return cls(open_index(path, "IndexIVFRaBitQ", "does not hold cells"), space, mapped=True)
 
     @cached_property
     def sizes(self) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._index.distance import Matrix
+from chromadb.errors import StorageCorruptError
 
 _thread = threading.local()
 
@@ -51,6 +52,27 @@ def save_index(index: Any, path: str) -> None:
             if failures:
                 raise failures[0] from None
             raise
+
+
+def open_index(path: str, kind: str, what: str) -> Any:
+    """Return the index in a file, mapped into memory.
+
+    Args:
+        path: the file.
+        kind: its class in faiss.
+        what: what is said of one that is not of this kind.
+
+    Raises:
+        StorageCorruptError: it holds something else.
+    """
+    faiss = faiss_here()
+    try:
+        index = faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC)
+    except RuntimeError as error:
+        raise StorageCorruptError(f"{path} {what}: {error}") from None
+    if not isinstance(index, getattr(faiss, kind)):
+        raise StorageCorruptError(f"{path} {what} but {type(index).__name__}.")
+    return index
 
 
 class Candidates(NamedTuple):

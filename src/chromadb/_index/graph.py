@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from chromadb._index.codes import empty_graph, is_binary
 from chromadb._index.distance import Matrix
-from chromadb._index.faiss import Candidates, candidates_of, faiss_here, save_index, scaled
+from chromadb._index.faiss import Candidates, candidates_of, faiss_here, open_index, save_index, scaled
 from chromadb._tracing import ALL, spanned
-from chromadb.errors import StorageCorruptError
 
 Entries = NDArray[np.int64]
 """Numbers of vectors in a graph, in the order in which they were added."""
@@ -115,14 +114,7 @@ class Graph:
         Raises:
             StorageCorruptError: the file is not a graph.
         """
-        faiss = faiss_here()
-        try:
-            index = faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC)
-        except RuntimeError as error:
-            raise StorageCorruptError(f"{path} is not a graph: {error}") from None
-        if not isinstance(index, faiss.IndexHNSW):
-            raise StorageCorruptError(f"{path} is not a graph but {type(index).__name__}.")
-        return cls(index, space, mapped=True)
+        return cls(open_index(path, "IndexHNSW", "is not a graph"), space, mapped=True)
 
     @spanned("index.walk", ALL)
     def nearest(self, query: Matrix, ef: int) -> Candidates:

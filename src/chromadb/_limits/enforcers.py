@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any, TypeVar
 
-from chromadb._settings.classes import HasSettings
+from chromadb._settings.classes import Component
 
 T = TypeVar("T", bound=Callable[..., Any])
 A = TypeVar("A", bound=Callable[..., Awaitable[Any]])
@@ -28,7 +28,7 @@ class Action(str, Enum):
     QUERY = "query"
 
 
-class RateLimitEnforcer(ABC):
+class RateLimitEnforcer(Component, ABC):
     """Decides whether an operation may be executed now, in the thread that executes it.
 
     To write one, derive from it, and name the class in the setting ``chroma_rate_limit_enforcer_impl``.
@@ -36,10 +36,6 @@ class RateLimitEnforcer(ABC):
     Args:
         system: what has the ``settings``.
     """
-
-    def __init__(self, system: HasSettings) -> None:
-        self._system = system
-        self._settings = system.settings
 
     @abstractmethod
     def rate_limit(self, func: T) -> T:
@@ -49,7 +45,7 @@ class RateLimitEnforcer(ABC):
         """
 
 
-class AsyncRateLimitEnforcer(ABC):
+class AsyncRateLimitEnforcer(Component, ABC):
     """Decides whether a request to a server may be worked on now, in its event loop.
 
     To write one, derive from it, and name the class in the setting ``chroma_async_rate_limit_enforcer_impl``.
@@ -57,10 +53,6 @@ class AsyncRateLimitEnforcer(ABC):
     Args:
         system: what has the ``settings`` of the server.
     """
-
-    def __init__(self, system: HasSettings) -> None:
-        self._system = system
-        self._settings = system.settings
 
     @abstractmethod
     def rate_limit(self, func: A) -> A:
@@ -72,7 +64,7 @@ class AsyncRateLimitEnforcer(ABC):
         """
 
 
-class QuotaEnforcer(ABC):
+class QuotaEnforcer(Component, ABC):
     """Decides whether a tenant may do something, given how much it stores or asks for.
 
     To write one, derive from it, and name the class in the setting ``chroma_quota_enforcer_impl``.
@@ -80,10 +72,6 @@ class QuotaEnforcer(ABC):
     Args:
         system: what has the ``settings``, and ``tenant_usage(tenant)``.
     """
-
-    def __init__(self, system: HasSettings) -> None:
-        self._system = system
-        self._settings = system.settings
 
     @abstractmethod
     def set_context(self, context: dict[str, Any]) -> None:

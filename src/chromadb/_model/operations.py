@@ -34,6 +34,9 @@ from chromadb._model.where import Filter
 
 R = TypeVar("R")
 
+Progress = Callable[[str, int, int], None]
+"""Called before each part of a long call with its name, its number from 0 on, and how many there are."""
+
 
 class Operation(msgspec.Struct, Generic[R], frozen=True):
     """An API call whose result is of type R: a `Read` or a `Write`."""
@@ -111,7 +114,7 @@ class Vacuum(Write[list[Vacuumed]], frozen=True):
 
     timeout: float | None = None
     """Seconds to wait, at each file, for others that use it; the setting's for None."""
-    progress: Callable[[str, int, int], None] | None = None
+    progress: Progress | None = None
     """Called before each part with its name, its number from 0 on, and how many there are."""
 
 
@@ -123,7 +126,7 @@ class MakeBackup(Read[Backup], frozen=True):
     """Whether `target` is a folder of dated backups."""
     keep: int | None = None
     """How many dated backups are kept; all for None."""
-    progress: Callable[[str, int, int], None] | None = None
+    progress: Progress | None = None
     """As for `Vacuum`."""
 
 

@@ -156,7 +156,7 @@ class Application:
         Raises:
             ChromaError: the directory cannot be opened, or what protects the server cannot be had.
         """
-        from chromadb._engine.local import open_engine, surrounded
+        from chromadb._engine.local import open_engine, wrapped
 
         settings = self.settings
         guarded = self._protection or read_protection(settings)
@@ -173,7 +173,7 @@ class Application:
         def opened() -> op.Runner:
             engine = open_engine(path, settings, max_batch_size=most)
             self._quick = QuickReads(engine.is_ready)
-            return surrounded(engine, settings, observer)
+            return wrapped(engine, settings, observer)
 
         self._engine = told(opened, settings, server=True)
         if observer is not None:

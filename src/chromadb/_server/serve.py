@@ -165,10 +165,10 @@ def _say(line: str) -> None:
 
 def _check_directory(settings: Settings) -> None:
     if settings.is_persistent:
-        from chromadb._engine.local import open_engine, surrounded
+        from chromadb._engine.local import open_engine, wrapped
 
         engine = open_engine(os.path.realpath(settings.persist_directory), settings)
-        surrounded(engine, settings, None).close()
+        wrapped(engine, settings, None).close()
 
 
 def _warn_of_exposure(

@@ -43,7 +43,7 @@ from chromadb._model.entities import (
     Usage,
     Vacuumed,
 )
-from chromadb._model.operations import Selection
+from chromadb._model.operations import Progress, Selection
 from chromadb._model.records import Records
 from chromadb._model.types import Metadata
 from chromadb._model.vectors import Matrix
@@ -186,9 +186,7 @@ class Backend(Protocol):
         """Audit the catalog and every collection."""
         ...
 
-    def vacuum(
-        self, timeout: float | None = None, progress: Callable[[str, int, int], None] | None = None
-    ) -> list[Vacuumed]:
+    def vacuum(self, timeout: float | None = None, progress: Progress | None = None) -> list[Vacuumed]:
         """Write everything anew so that nothing is left of what was deleted; what fails is named, the rest goes on.
 
         Args:
@@ -202,7 +200,7 @@ class Backend(Protocol):
         target: Path,
         dated: bool,
         keep: int | None,
-        progress: Callable[[str, int, int], None] | None,
+        progress: Progress | None,
         version: str,
     ) -> Backup:
         """Write a copy of everything to a new directory, which can be opened and restored, while others write.

@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from chromadb._settings import Settings
-from chromadb._settings.classes import HasSettings
+from chromadb._settings.classes import Component, HasSettings
 from chromadb._telemetry.events import ProductTelemetryEvent
 from chromadb.errors import InvalidArgumentError
 
@@ -51,7 +51,7 @@ class ServerContext(Enum):
     FASTAPI = "FastAPI"
 
 
-class ProductTelemetryClient(ABC):
+class ProductTelemetryClient(Component, ABC):
     """Tells of events.
 
     To write one, derive from it, and name the class in the setting ``chroma_product_telemetry_impl``.
@@ -65,8 +65,7 @@ class ProductTelemetryClient(ABC):
     SERVER_CONTEXT: ClassVar[ServerContext] = ServerContext.NONE
 
     def __init__(self, system: HasSettings) -> None:
-        self._system = system
-        self._settings = system.settings
+        super().__init__(system)
         self._curr_user_id: str | None = None
 
     @abstractmethod

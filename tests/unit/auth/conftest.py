@@ -8,7 +8,7 @@ from typing import Any
 import bcrypt
 import pytest
 
-from chromadb._auth.providers import System
+from chromadb._settings.classes import System
 from chromadb.config import Settings
 
 

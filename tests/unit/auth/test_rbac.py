@@ -52,7 +52,7 @@ def test_every_route_has_one_action_or_is_open_to_everybody() -> None:
         "healthcheck",
     }
     assert {route.action for route in ROUTES if route.action is not None} <= known
-    # Metrics are a page, not a route.
+    # The first is no route of its own, and the page of metrics is none of the API.
     assert known - {route.action for route in ROUTES} == {"db:get_or_create_collection", "system:metrics"}
 
 

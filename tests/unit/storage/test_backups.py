@@ -18,13 +18,16 @@ import pytest
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.where import parse_filter
-from chromadb._storage.local import backups, copies, restoring, sealing
-from chromadb._storage.local import builder as builder_module
-from chromadb._storage.local import columns as columns_module
+from chromadb._storage.local import restoring
+from chromadb._storage.local.copying import backups, copies
+from chromadb._storage.local.derived import builder as builder_module
+from chromadb._storage.local.derived import columns as columns_module
+from chromadb._storage.local.derived import sealing
+from chromadb._storage.local.derived.text import documents as text_documents
 from chromadb._storage.local.directory import LocalBackend
-from chromadb._storage.local.repair import repair_directory
+from chromadb._storage.local.repairing.repair import repair_directory
 from chromadb._storage.local.restoring import restore_backup
-from chromadb._storage.local.text import documents as text_documents
+from chromadb._storage.local.sqlite import alone
 from chromadb.errors import (
     InvalidArgumentError,
     StorageCorruptError,
@@ -544,7 +547,17 @@ def test_a_directory_that_is_opened_meanwhile_is_not_replaced(backup: Path, tmp_
     restore_backup(backup, place, replace=True)
 
 
-@pytest.mark.parametrize("told", ["by the system", "by SQLite"])
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX systems")
+def test_a_directory_that_is_being_repaired_is_not_replaced(backup: Path, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    LocalBackend(place).close()
+    with alone.alone_with(place), pytest.raises(StorageLockedError, match="being repaired"):
+        restore_backup(backup, place, replace=True)
+    assert not list(tmp_path.glob("place.before-*"))
+    restore_backup(backup, place, replace=True)
+
+
+@pytest.mark.parametrize("told", ["by the system", "by its lock", "by SQLite"])
 def test_a_directory_that_another_process_uses_is_not_replaced(
     backup: Path,
     directory: Path,
@@ -554,8 +567,11 @@ def test_a_directory_that_another_process_uses_is_not_replaced(
     told: str,
 ) -> None:
     backend.close()
+    if told != "by the system":
+        monkeypatch.setattr(alone, "users_of", lambda matches: "")
     if told == "by SQLite":
-        monkeypatch.setattr(restoring, "_holders", lambda path: [])
+        # As on Windows.
+        monkeypatch.setattr(alone, "is_open_elsewhere", alone._is_open_for_sqlite)
     with subprocess.Popen([sys.executable, "-c", WRITER, str(directory)], stdout=subprocess.PIPE) as user:
         try:
             assert user.stdout is not None

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from chromadb._storage.local import builder as builder_module
-from chromadb._storage.local.builder import Builder
+from chromadb._storage.local.derived import builder as builder_module
+from chromadb._storage.local.derived.builder import Builder
 from chromadb.errors import ClosedClientError
 
 SECONDS = 10.0

@@ -12,8 +12,8 @@ import pytest
 import chromadb
 from chromadb._index import columns as index_columns
 from chromadb._model.entities import Address
-from chromadb._storage.local import builder, columns
-from chromadb._storage.local import records as record_store
+from chromadb._storage.local.derived import builder, columns
+from chromadb._storage.local.tables import records as record_store
 
 COUNT = 40
 

@@ -17,13 +17,15 @@ from chromadb._model.entities import Address
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.where import parse_filter
-from chromadb._storage.local import builder as builder_module
-from chromadb._storage.local import columns as columns_module
-from chromadb._storage.local import copies, forks, sealing
-from chromadb._storage.local.description import read_description
+from chromadb._storage.local import layout
+from chromadb._storage.local.copying import copies, forks
+from chromadb._storage.local.derived import builder as builder_module
+from chromadb._storage.local.derived import columns as columns_module
+from chromadb._storage.local.derived import sealing
+from chromadb._storage.local.derived.text import documents as text_documents
 from chromadb._storage.local.directory import LocalBackend
-from chromadb._storage.local.text import documents as text_documents
-from chromadb._storage.local.turns import turn
+from chromadb._storage.local.platform.turns import turn
+from chromadb._storage.local.tables.description import read_description
 from chromadb.errors import InvalidCollectionException, StorageFullError, UniqueConstraintError
 
 EVERYTHING = Selection()
@@ -360,7 +362,7 @@ def test_a_fork_whose_process_ended_before_the_catalog_knew_it(
 ) -> None:
     backend, address = source
     backend.close()
-    left = backend.path / "collections" / (str(address.collection)[:-4] + "0000" + forks.NEW)
+    left = backend.path / "collections" / (str(address.collection)[:-4] + "0000" + layout.NEW)
     shutil.copytree(folder_of(backend, address), left)
     long_ago = time.time() - 60
     os.utime(left, (long_ago, long_ago))
@@ -386,7 +388,7 @@ def test_a_fork_that_has_both_names_keeps_the_final_one(source: Any, open_backen
 
 def test_a_fork_that_has_just_begun_is_left_alone(source: Any, open_backend: Any) -> None:
     backend, address = source
-    begun = backend.path / "collections" / (str(address.collection)[:-4] + "0000" + forks.NEW)
+    begun = backend.path / "collections" / (str(address.collection)[:-4] + "0000" + layout.NEW)
     begun.mkdir()
     open_backend()
     assert begun.exists()

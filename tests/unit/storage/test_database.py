@@ -9,9 +9,9 @@ from typing import Any
 import apsw
 import pytest
 
-from chromadb._storage.local import database, former
-from chromadb._storage.local.database import SqliteDatabase
-from chromadb._storage.local.records import read_state
+from chromadb._storage.local.sqlite import database, former
+from chromadb._storage.local.sqlite.database import SqliteDatabase
+from chromadb._storage.local.tables.records import read_state
 from chromadb.errors import StorageLockedError
 
 

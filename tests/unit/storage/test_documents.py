@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import chromadb
-from chromadb._storage.local import builder
-from chromadb._storage.local.text import documents
+from chromadb._storage.local.derived import builder
+from chromadb._storage.local.derived.text import documents
 
 
 @pytest.fixture

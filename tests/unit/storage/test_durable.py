@@ -14,10 +14,10 @@ import pytest
 from chromadb._index.cells import Cells
 from chromadb._index.graph import Graph
 from chromadb._index.segment import Recipe, Segment
-from chromadb._storage.local import directory as directory_module
-from chromadb._storage.local import durable
+from chromadb._storage.local import folders
+from chromadb._storage.local.derived.segments import SegmentFolder
 from chromadb._storage.local.directory import LocalBackend
-from chromadb._storage.local.segments import SegmentFolder
+from chromadb._storage.local.platform import durable
 from chromadb.errors import StorageError
 
 
@@ -109,7 +109,7 @@ def test_it_is_forgotten_only_for_good_that_a_collection_was_deleted(
         assert store.count() == 0
     backend.delete_collection("default_tenant", "default_database", "docs")
     steps: list[str] = []
-    monkeypatch.setattr(directory_module, "sync", lambda path: steps.append(path.name))
+    monkeypatch.setattr(folders, "sync", lambda path: steps.append(path.name))
     note = backend.note_removed
     monkeypatch.setattr(backend, "note_removed", lambda ids: (steps.append("forget"), note(ids)))
     backend.vacuum()

@@ -10,8 +10,8 @@ import pytest
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.where import parse_filter
-from chromadb._storage.local import follow, select
-from chromadb._storage.local import records as record_store
+from chromadb._storage.local.derived import follow, select
+from chromadb._storage.local.tables import records as record_store
 
 EVERYTHING = Selection()
 ORIGIN = np.zeros((1, 2), dtype=np.float32)

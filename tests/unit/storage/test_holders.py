@@ -11,14 +11,14 @@ import pytest
 
 from chromadb._model.operations import Selection
 from chromadb._storage.local.directory import LocalBackend
-from chromadb._storage.local.holders import holder_of, last_written
+from chromadb._storage.local.platform.holders import holder_of, last_written
 from chromadb.errors import StorageLockedError
 
 EVERYTHING = Selection()
 
 HOLD = """
 import sys
-from chromadb._storage.local.database import SqliteDatabase
+from chromadb._storage.local.sqlite.database import SqliteDatabase
 with SqliteDatabase(sys.argv[1], "records").write() as sql:
     print("held", flush=True)
     sys.stdin.read()

@@ -14,7 +14,7 @@ import pytest
 import chromadb
 from chromadb._model.operations import Selection
 from chromadb._model.where import parse_filter
-from chromadb._storage.local import builder, sealing
+from chromadb._storage.local.derived import builder, sealing
 
 COLLECTIONS, RECORDS, DIMENSION = 6, 500, 64
 VECTORS = RECORDS * DIMENSION * 4

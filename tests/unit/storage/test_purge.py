@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import chromadb
-from chromadb._storage.local import builder, records
+from chromadb._storage.local.derived import builder
+from chromadb._storage.local.tables import records
 
 COUNT = 50
 

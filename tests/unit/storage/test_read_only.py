@@ -23,11 +23,12 @@ from chromadb._model.configuration import HnswConfiguration
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.where import parse_filter
-from chromadb._storage.local import builder as builder_module
-from chromadb._storage.local import columns as columns_module
-from chromadb._storage.local import forks, sealing
+from chromadb._storage.local.copying import forks
+from chromadb._storage.local.derived import builder as builder_module
+from chromadb._storage.local.derived import columns as columns_module
+from chromadb._storage.local.derived import sealing
+from chromadb._storage.local.derived.text import documents as text_documents
 from chromadb._storage.local.directory import LocalBackend
-from chromadb._storage.local.text import documents as text_documents
 from chromadb.config import Settings
 from chromadb.errors import (
     InvalidArgumentError,

@@ -25,8 +25,8 @@ from chromadb._index.segment import Recipe
 from chromadb._model.configuration import HnswConfiguration
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
-from chromadb._storage.local import builder as builder_module
-from chromadb._storage.local import sealing
+from chromadb._storage.local.derived import builder as builder_module
+from chromadb._storage.local.derived import sealing
 from chromadb._storage.local.directory import LocalBackend
 
 Vectors = NDArray[np.float32]
@@ -314,7 +314,7 @@ def test_a_collection_of_nothing_but_zero_vectors(open_backend: Any, create: Any
 
 def test_writes_during_a_build_are_not_lost(on_disk: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Updates, deletes and additions between the plan and the end of a build, at every read of it."""
-    from chromadb._storage.local import records
+    from chromadb._storage.local.tables import records
 
     on_disk.write("add", range(300))
     on_disk.check()
@@ -342,7 +342,7 @@ def test_writes_during_a_build_are_not_lost(on_disk: Collection, monkeypatch: py
 
 
 def test_changes_that_the_store_has_forgotten(on_disk: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    from chromadb._storage.local import records
+    from chromadb._storage.local.tables import records
 
     monkeypatch.setattr(records, "CHANGES_KEPT", 10)
     on_disk.write("add", range(300))
@@ -655,7 +655,7 @@ OTHER = """
 import sys, threading, numpy as np
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
-from chromadb._storage.local import builder, sealing
+from chromadb._storage.local.derived import builder, sealing
 from chromadb._storage.local.directory import LocalBackend
 
 sealing.SEAL_FROM, builder.QUIET = 100, 3600.0
@@ -757,7 +757,7 @@ def test_a_fork_in_the_midst_of_a_build(
 
 EXIT = """
 import sys, time, numpy as np, chromadb
-from chromadb._storage.local import builder, sealing
+from chromadb._storage.local.derived import builder, sealing
 
 sealing.SEAL_FROM, builder.QUIET = 100, 0.0
 client = chromadb.PersistentClient(sys.argv[1]) if sys.argv[2] == "disk" else chromadb.EphemeralClient()

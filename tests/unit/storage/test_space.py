@@ -16,10 +16,10 @@ import pytest
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.where import parse_filter
-from chromadb._storage.local import builder as builder_module
-from chromadb._storage.local import columns as columns_module
-from chromadb._storage.local import sealing
-from chromadb._storage.local.text import documents as text_documents
+from chromadb._storage.local.derived import builder as builder_module
+from chromadb._storage.local.derived import columns as columns_module
+from chromadb._storage.local.derived import sealing
+from chromadb._storage.local.derived.text import documents as text_documents
 from chromadb._storage.local.vacuum import files_of
 
 COUNT, DIMENSION, ROUNDS = 1000, 384, 100
@@ -112,7 +112,7 @@ def test_a_long_log_of_changes_that_no_index_needs_is_cut(
 
 USER = """
 import sys
-from chromadb._storage.local import builder
+from chromadb._storage.local.derived import builder
 builder.PATROL = 0.2
 from chromadb._storage.local.directory import LocalBackend
 backend = LocalBackend(sys.argv[1])

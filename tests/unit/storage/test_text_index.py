@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from chromadb._model.match import document_test
 from chromadb._model.where import MatchDocument
-from chromadb._storage.local.text import postings
-from chromadb._storage.local.text.index import TextIndex
-from chromadb._storage.local.text.required import AllOf, AnyOf, Text, required_text
+from chromadb._storage.local.derived.text import postings
+from chromadb._storage.local.derived.text.index import TextIndex
+from chromadb._storage.local.derived.text.required import AllOf, AnyOf, Text, required_text
 from chromadb.errors import InvalidArgumentError, StorageError
 
 Build = Callable[..., TextIndex]
@@ -428,7 +428,7 @@ def test_foreign_files_are_ignored(tmp_path: Path, content: bytes) -> None:
 
 def test_an_index_of_a_later_format_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("chromadb._storage.local.text.file.FORMAT_VERSION", 2)
+        patched.setattr("chromadb._storage.local.derived.text.file.FORMAT_VERSION", 2)
         build_index(tmp_path, sentences(30))
         assert TextIndex.open(tmp_path) is not None
     assert TextIndex.open(tmp_path) is None
@@ -489,7 +489,7 @@ def test_a_build_that_is_killed_leaves_a_folder_that_opens(tmp_path: Path) -> No
     build_index(tmp_path, sentences(100), commit_no=4)
     script = (
         "import sys, time, pathlib\n"
-        "from chromadb._storage.local.text.index import TextIndex\n"
+        "from chromadb._storage.local.derived.text.index import TextIndex\n"
         "def documents():\n"
         "    for row in range(10 ** 6):\n"
         "        if row == 3000: print('begun', flush=True)\n"

@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from chromadb._storage.local import builder as builder_module
-from chromadb._storage.local import sealing
-from chromadb._storage.local.turns import turn
+from chromadb._storage.local.derived import builder as builder_module
+from chromadb._storage.local.derived import sealing
+from chromadb._storage.local.platform.turns import turn
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there are no turns on this system")
 
 HOLD = """
 import sys
 from pathlib import Path
-from chromadb._storage.local.turns import turn
+from chromadb._storage.local.platform.turns import turn
 with turn(Path(sys.argv[1])) as mine:
     print(mine, flush=True)
     sys.stdin.read()

@@ -17,11 +17,11 @@ import pytest
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.where import parse_filter
-from chromadb._storage.local import builder as builder_module
 from chromadb._storage.local import collection as collection_module
-from chromadb._storage.local import records as records_module
-from chromadb._storage.local import sealing
-from chromadb._storage.local.text import documents as text_documents
+from chromadb._storage.local.derived import builder as builder_module
+from chromadb._storage.local.derived import sealing
+from chromadb._storage.local.derived.text import documents as text_documents
+from chromadb._storage.local.tables import records as records_module
 from chromadb._storage.local.vacuum import files_of, outdated_segments
 from chromadb.errors import StorageError
 
@@ -209,8 +209,8 @@ def test_what_is_being_built_meanwhile_keeps_nothing_of_what_was_deleted(
 ) -> None:
     """A record is deleted and the collection vacuumed in the middle of a build, which has its turn if there are any."""
     from chromadb._index.segment import Segment
-    from chromadb._storage.local.segments import SegmentFolder
-    from chromadb._storage.local.text.index import TextIndex
+    from chromadb._storage.local.derived.segments import SegmentFolder
+    from chromadb._storage.local.derived.text.index import TextIndex
 
     backend = open_backend()
     owner, name = {"text": (TextIndex, "build"), "segment": (Segment, "build"), "added": (SegmentFolder, "add")}[moment]
@@ -453,7 +453,7 @@ def test_a_full_disk_changes_nothing(
 ) -> None:
     import apsw
 
-    from chromadb._storage.local import database
+    from chromadb._storage.local.sqlite import database
 
     class Full(apsw.Connection):
         def execute(self, statement: str, *arguments: Any, **options: Any) -> Any:
@@ -519,7 +519,7 @@ def test_another_thread_in_the_way_is_waited_for_as_long_as_is_said(
 def test_an_unfinished_folder_that_is_finished_meanwhile_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from chromadb._storage.local import sealed
+    from chromadb._storage.local.derived import sealed
 
     (tmp_path / f".{os.getpid()}-abc").mkdir()
     scandir = os.scandir

@@ -24,11 +24,11 @@ from chromadb.errors import InvalidArgumentError, InvalidCollectionException
 
 
 class SharedSystemClient:
-    """What clients have in common: the places they share."""
+    """What clients have in common: the backends they share."""
 
     @staticmethod
     def clear_system_cache() -> None:
-        """Forget which places have clients: new clients start anew, those that exist go on as they are."""
+        """Forget which backends have clients: new clients start anew, those that exist go on as they are."""
         clear_system_cache()
 
 

@@ -9,8 +9,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from chromadb._auth.providers import HasSettings, System, load_provider
+from chromadb._auth.providers import load_provider
 from chromadb._settings import Settings
+from chromadb._settings.classes import Component, HasSettings, System
 from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError
 
 _PROVIDER = "chroma_client_auth_provider"
@@ -23,7 +24,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
-class ClientAuthProvider(ABC):
+class ClientAuthProvider(Component, ABC):
     """Gives the headers by which a server recognises the client.
 
     To write one, derive from it, and name the class in the setting ``chroma_client_auth_provider``.
@@ -31,10 +32,6 @@ class ClientAuthProvider(ABC):
     Args:
         system: what has the ``settings`` of the client.
     """
-
-    def __init__(self, system: HasSettings) -> None:
-        self._system = system
-        self._settings = system.settings
 
     @abstractmethod
     def authenticate(self) -> Mapping[str, Any]:

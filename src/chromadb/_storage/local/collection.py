@@ -29,21 +29,22 @@ from chromadb._model.records import Records
 from chromadb._model.vectors import Matrix
 from chromadb._model.where import Filter
 from chromadb._storage.base import Found, WriteMode
-from chromadb._storage.local import records, sealing
-from chromadb._storage.local.builder import Builder
-from chromadb._storage.local.check import check_records
-from chromadb._storage.local.columns import MetadataColumns
-from chromadb._storage.local.copies import copy_collection, copy_in_memory
-from chromadb._storage.local.database import SqliteDatabase
-from chromadb._storage.local.description import describe, keep_description, sweep_descriptions
-from chromadb._storage.local.follow import follow, load_columns, load_vectors, seal
-from chromadb._storage.local.forking import ForkAware
+from chromadb._storage.local.copying.copies import copy_collection, copy_in_memory
+from chromadb._storage.local.derived import sealing
+from chromadb._storage.local.derived.builder import Builder
+from chromadb._storage.local.derived.columns import MetadataColumns
+from chromadb._storage.local.derived.follow import follow, load_columns, load_vectors, seal
+from chromadb._storage.local.derived.segments import SegmentFolder
+from chromadb._storage.local.derived.select import Selector, keys_of, select_ids
+from chromadb._storage.local.derived.text.documents import Documents
 from chromadb._storage.local.layout import COLUMNS, SEGMENTS, TEXT
-from chromadb._storage.local.records import Labels, State
-from chromadb._storage.local.segments import SegmentFolder
-from chromadb._storage.local.select import Selector, keys_of, select_ids
-from chromadb._storage.local.text.documents import Documents
-from chromadb._storage.local.turns import turn
+from chromadb._storage.local.platform.forking import ForkAware
+from chromadb._storage.local.platform.turns import turn
+from chromadb._storage.local.sqlite.database import SqliteDatabase
+from chromadb._storage.local.tables import records
+from chromadb._storage.local.tables.check import check_records
+from chromadb._storage.local.tables.description import describe, keep_description, sweep_descriptions
+from chromadb._storage.local.tables.records import Labels, State
 from chromadb._storage.local.vacuum import in_use, outdated_segments, vacuum_database
 from chromadb._tracing import span, spanned
 

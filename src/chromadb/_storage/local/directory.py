@@ -1,49 +1,36 @@
-"""The local backend: a directory of SQLite files, or the same in memory.
-
-::
-
-    <path>/catalog.sqlite3                        tenants, databases, collections
-    <path>/collections/<uuid>/records.sqlite3     the records of one collection
-    <path>/collections/<uuid>/index/, text/, columns/
-                                                  what is derived from them; can be deleted at any time
-
-A folder is made when its collection is first opened, after the catalog has its row. The catalog remembers what was
-deleted until its folder is gone; a folder that it never knew is left alone, and ``check`` tells of it. Where the disk
-is so full that the catalog cannot be written, a deletion goes the other way round: the folder is renamed to
-<uuid>.deleted, which is the moment of the deletion, then emptied, and the row goes with the space that this gives; if
-the process ends before, when the place is opened next. Forks are made in steps of their own (``forks``).
-"""
+"""The local backend: a directory of SQLite files, or the same in memory. What lies in it: ``layout``."""
 
 from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4
 
 from chromadb._model.entities import Address, Backup, CollectionInfo, Finding, TenantUsage, Usage, Vacuumed
-from chromadb._storage.local import forks
-from chromadb._storage.local.alone import check_not_repaired
-from chromadb._storage.local.backups import Progress, write_backup
-from chromadb._storage.local.builder import Builder
-from chromadb._storage.local.catalog import Catalog
+from chromadb._model.operations import Progress
+from chromadb._storage.local import folders
 from chromadb._storage.local.collection import LocalCollection
-from chromadb._storage.local.copies import remove_ahead
-from chromadb._storage.local.database import SqliteDatabase, UnmadeError
-from chromadb._storage.local.description import keep_description
-from chromadb._storage.local.durable import make_folder, sync
-from chromadb._storage.local.failures import explained
-from chromadb._storage.local.layout import CATALOG, COLLECTIONS, RECORDS, collections_in, is_uuid
-from chromadb._storage.local.leases import OpenCollections
+from chromadb._storage.local.copying import forks
+from chromadb._storage.local.copying.backups import write_backup
+from chromadb._storage.local.copying.copies import remove_ahead
+from chromadb._storage.local.derived.builder import Builder
+from chromadb._storage.local.layout import CATALOG, COLLECTIONS, RECORDS, find_files
+from chromadb._storage.local.leases import OpenCollections, allowed
 from chromadb._storage.local.paths import check_path
-from chromadb._storage.local.salvage import survey
+from chromadb._storage.local.platform.durable import make_folder
+from chromadb._storage.local.platform.failures import explained
+from chromadb._storage.local.repairing.salvage import survey
+from chromadb._storage.local.sqlite.alone import check_not_repaired
+from chromadb._storage.local.sqlite.database import SqliteDatabase, UnmadeError
+from chromadb._storage.local.tables.catalog import Catalog
+from chromadb._storage.local.tables.description import keep_description
 from chromadb._storage.local.usage import Counted, size_of
-from chromadb._storage.local.vacuum import files_of, vacuum_database
+from chromadb._storage.local.vacuum import Part, files_of, vacuum_database, vacuum_parts
 from chromadb._tracing import span, spanned
 from chromadb.errors import (
     InvalidCollectionException,
@@ -51,19 +38,11 @@ from chromadb.errors import (
     StorageCorruptError,
     StorageError,
     StorageFullError,
-    StorageLockedError,
-    StorageReadOnlyError,
 )
 
 logger = logging.getLogger("chromadb.storage")
 
 T = TypeVar("T")
-
-DELETED = ".deleted"
-"""Ends the name of a folder whose collection is deleted, though the catalog may have it still."""
-
-HANDLES = 16
-"""Of the files that a process may have open, one open collection is allowed for so many: it holds up to six itself."""
 
 
 class LocalBackend(Catalog):
@@ -94,7 +73,7 @@ class LocalBackend(Catalog):
         self.path = None if path is None else Path(path)
         self._synchronous = synchronous
         self._busy_timeout = busy_timeout
-        most = None if self.path is None else min(max_open_collections, _handles() // HANDLES)
+        most = None if self.path is None else min(max_open_collections, allowed())
         self._open = OpenCollections(most, memory_limit)
         self._builder = Builder()
         self._counted = Counted(self._folder, RECORDS)
@@ -115,8 +94,8 @@ class LocalBackend(Catalog):
             except BaseException:
                 self.close_catalog()
                 raise
-        if not self._read_only:
-            self._sweep()
+        if self.path is not None and not self._read_only:
+            folders.sweep(self.path, self, synced=self._synchronous == "full")
 
     # --- Backend ----------------------------------------------------------------------------------
 
@@ -181,7 +160,7 @@ class LocalBackend(Catalog):
                 # Another process deleted it.
                 self._discard(address.collection)
             raise
-        if self._read_only and self.path and not forks.find_files(self.path / COLLECTIONS / str(info.id)):
+        if self._read_only and self.path and not find_files(self.path / COLLECTIONS / str(info.id)):
             with closing(self._open_in_memory(info)) as empty:
                 yield empty
             return
@@ -232,10 +211,11 @@ class LocalBackend(Catalog):
 
     def check(self) -> list[Finding]:
         """Audit the catalog and every collection."""
-        findings = self.check_catalog() + self._orphans()
-        for tenant, database in self.all_databases():
-            for info in self.list_collections(tenant, database, None, 0):
-                findings += self._check_collection(info)
+        findings = self.check_catalog()
+        if self.path is not None:
+            findings += folders.check_known(self.path, self)
+        for info in self.all_collections():
+            findings += self._check_collection(info)
         return findings
 
     def _check_collection(self, info: CollectionInfo) -> list[Finding]:
@@ -253,55 +233,28 @@ class LocalBackend(Catalog):
             findings += survey(self.path / COLLECTIONS / str(info.id) / RECORDS)
         return findings
 
-    def vacuum(
-        self, timeout: float | None = None, progress: Callable[[str, int, int], None] | None = None
-    ) -> list[Vacuumed]:
+    def vacuum(self, timeout: float | None = None, progress: Progress | None = None) -> list[Vacuumed]:
         """Write the catalog and every collection anew; see ``_storage.base.Backend``."""
         if self.path is None:
             return []
         self._database.check_writable()
-        infos = [
-            info
-            for tenant, database in self.all_databases()
-            for info in self.list_collections(tenant, database, None, 0)
-        ]
-        names = [*(f"{info.tenant}/{info.database}/{info.name}" for info in infos), "catalog"]
-        done = []
-        for number, (name, info) in enumerate(zip(names, [*infos, None], strict=True)):
-            if progress is not None:
-                progress(name, number, len(names))
-            vacuumed = self._vacuum_catalog(timeout) if info is None else self._vacuum_collection(name, info, timeout)
-            if vacuumed is not None:
-                done.append(vacuumed)
-        return done
+        parts = [self._collection_to_vacuum(self.path, info, timeout) for info in self.all_collections()]
+        return vacuum_parts([*parts, self._catalog_to_vacuum(self.path, timeout)], progress)
 
-    def _vacuum_catalog(self, timeout: float | None) -> Vacuumed:
-        def files() -> dict[str, int]:
-            assert self.path is not None
-            return {path: size for path, size in files_of(self.path).items() if _part(path) not in known}
-
-        known = {str(id) for id in self.collection_ids()}
-        before, error = files(), None
-        self._sweep()
-        try:
+    def _catalog_to_vacuum(self, path: Path, timeout: float | None) -> Part:
+        def vacuum() -> None:
+            folders.sweep(path, self, synced=self._synchronous == "full")
             vacuum_database(self._database, timeout)
-        except StorageError as failure:
-            error = failure.message()
-        return _vacuumed(CATALOG, "catalog", before, files(), error)
 
-    def _vacuum_collection(self, name: str, info: CollectionInfo, timeout: float | None) -> Vacuumed | None:
-        assert self.path is not None
-        folder, error = self.path / COLLECTIONS / str(info.id), None
-        before = files_of(folder)
-        try:
+        return Part(CATALOG, "catalog", lambda: folders.files_of_none(path, self.collection_ids()), vacuum)
+
+    def _collection_to_vacuum(self, path: Path, info: CollectionInfo, timeout: float | None) -> Part:
+        def vacuum() -> None:
             with self.open(info.address) as store:
                 store.vacuum(timeout)
-        except InvalidCollectionException:
-            # Deleted meanwhile.
-            return None
-        except StorageError as failure:
-            error = failure.message()
-        return _vacuumed(f"{COLLECTIONS}/{info.id}", name, before, files_of(folder), error)
+
+        name, folder = f"{info.tenant}/{info.database}/{info.name}", path / COLLECTIONS / str(info.id)
+        return Part(f"{COLLECTIONS}/{info.id}", name, lambda: files_of(folder), vacuum)
 
     def backup(self, target: Path, dated: bool, keep: int | None, progress: Progress | None, version: str) -> Backup:
         """Write a copy of everything to a new directory; see ``_storage.base.Backend``."""
@@ -388,7 +341,7 @@ class LocalBackend(Catalog):
         if self.path is not None:
             folder = self.path / COLLECTIONS / str(info.id)
             if self._read_only:
-                folder = forks.find_files(folder) or folder
+                folder = find_files(folder) or folder
             elif not folder.exists():
                 forks.finish(folder)
             file = folder / RECORDS
@@ -432,6 +385,10 @@ class LocalBackend(Catalog):
         else:
             folder.mkdir(parents=True, exist_ok=True)
 
+    def _remove(self, id: UUID) -> None:
+        if self.path is not None and not self._read_only:
+            folders.remove(self.path, id)
+
     def _with_room(self, remove: Callable[[], T], doomed: Callable[[], Iterable[UUID]]) -> T:
         """Take collections out of the catalog; where the disk is too full for it, their files go first."""
         try:
@@ -439,81 +396,8 @@ class LocalBackend(Catalog):
         except StorageFullError:
             if self.path is None:
                 raise
-            folders = self.path / COLLECTIONS
-            # Renamed together before any is emptied: all of them are deleted, or none.
-            names = [str(id) for id in doomed() if (folders / str(id)).is_dir()]
-            with ExitStack() as undo:
-                for name in names:
-                    self._open.close_idle(UUID(name))
-                    with explained(str(folders / name)):
-                        os.rename(folders / name, folders / (name + DELETED))
-                    undo.callback(os.rename, folders / (name + DELETED), folders / name)
-                undo.pop_all()
-            for name in names:
-                self._open.retire(UUID(name))
-                _empty(folders / (name + DELETED))
+            folders.remove_first(self.path, doomed(), self._open)
             return remove()
-
-    def _remove(self, id: UUID) -> None:
-        if self.path is not None and not self._read_only:
-            for name in (str(id), str(id) + DELETED, str(id) + forks.NEW):
-                shutil.rmtree(self.path / COLLECTIONS / name, ignore_errors=True)
-
-    def _sweep(self) -> None:
-        """Remove the folders of collections that were deleted, where a process ended before it could.
-
-        What the catalog never knew is left alone: the catalog may be an older one, restored from a backup.
-        """
-        if self.path is None or not (self.path / COLLECTIONS).is_dir():
-            return
-        try:
-            names = set(os.listdir(self.path / COLLECTIONS))
-            for name in names:
-                id = name.removesuffix(DELETED)
-                if id != name and is_uuid(id):
-                    self.forget_collection(UUID(id))
-                    self._remove(UUID(id))
-                elif name.endswith(forks.NEW) and is_uuid(id := name.removesuffix(forks.NEW)):
-                    forks.sweep(self.path / COLLECTIONS / id, known=UUID(id) in self.collection_ids())
-            deleted = self.deleted_ids()
-            # Most of them are gone long since.
-            for gone in deleted:
-                if str(gone) in names:
-                    self._remove(gone)
-            if deleted:
-                if self._synchronous == "full":
-                    # Or a folder came back after a loss of power, and nobody knew any more that it was deleted.
-                    with explained(str(self.path)):
-                        sync(self.path / COLLECTIONS)
-                self.note_removed(deleted)
-        except (StorageFullError, StorageLockedError, StorageReadOnlyError) as error:
-            logger.warning("what is left of deleted collections could not be removed: %s", error)
-
-    def _orphans(self) -> list[Finding]:
-        """Return what there is of collections that the catalog does not know."""
-        if self.path is None or not (self.path / COLLECTIONS).is_dir():
-            return []
-        # In this order: a folder is only made once its row is there.
-        folders = collections_in(self.path)
-        known = {str(id) for id in self.collection_ids() | self.deleted_ids()}
-        return [
-            Finding(
-                f"{COLLECTIONS}/{name}",
-                "no collection of the catalog: was an older catalog restored from a backup? Restore the one that "
-                "belongs to it, take it in with 'chroma utils check --repair', or remove the folder",
-            )
-            for name in sorted(folders)
-            if name not in known
-        ]
-
-
-def _empty(folder: Path) -> None:
-    for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path, ignore_errors=True)
-        else:
-            with suppress(OSError):
-                os.unlink(entry.path)
 
 
 def _of_collection(info: CollectionInfo, error: StorageError) -> StorageError:
@@ -521,29 +405,3 @@ def _of_collection(info: CollectionInfo, error: StorageError) -> StorageError:
     if not isinstance(error, StorageCorruptError):
         return error
     return StorageCorruptError(f"Collection {info.name!r} cannot be read. {error.message()}")
-
-
-def _part(path: str) -> str:
-    """Return to which collection a file below the directory belongs, "" if to none."""
-    folder, _, rest = path.partition("/")
-    return rest.partition("/")[0] if folder == COLLECTIONS else ""
-
-
-def _vacuumed(where: str, name: str, before: dict[str, int], after: dict[str, int], error: str | None) -> Vacuumed:
-    def size(files: dict[str, int]) -> int:
-        # What processes share goes with the last of them.
-        return sum(size for path, size in files.items() if not path.endswith("-shm"))
-
-    # SQLite's own files beside a database come and go.
-    removed = [path for path in before if path not in after and not path.endswith(("-wal", "-shm"))]
-    return Vacuumed(where, name, size(before), size(after), removed, error)
-
-
-def _handles() -> int:
-    """Return how many files this process may have open."""
-    try:
-        import resource
-    except ImportError:
-        return 8192
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 2**20 if soft == resource.RLIM_INFINITY else soft

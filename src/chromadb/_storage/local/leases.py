@@ -16,13 +16,16 @@ from collections.abc import Callable
 from uuid import UUID
 
 from chromadb._storage.local.collection import LocalCollection
-from chromadb._storage.local.forking import ForkAware
-from chromadb._storage.local.memory import give_back_memory
+from chromadb._storage.local.platform.forking import ForkAware
+from chromadb._storage.local.platform.memory import give_back_memory
 
 logger = logging.getLogger("chromadb.storage")
 
 GROWN = 1.1
 """A collection that takes by so much more memory than before has loaded something."""
+
+HANDLES = 16
+"""Of the files that a process may have open, one open collection is allowed for so many: it holds up to six itself."""
 
 
 class Lease:
@@ -212,3 +215,13 @@ class OpenCollections(ForkAware):
                 lease.nbytes,
                 self.memory_limit,
             )
+
+
+def allowed() -> int:
+    """Return how many collections may be open, given how many files this process may have open."""
+    try:
+        import resource
+    except ImportError:
+        return 8192 // HANDLES
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return (2**20 if soft == resource.RLIM_INFINITY else soft) // HANDLES

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chromadb._storage.local.alone import check_not_repaired
-from chromadb._storage.local.failures import explained
 from chromadb._storage.local.layout import CATALOG, COLLECTIONS, PUBLISHED, collections_in
+from chromadb._storage.local.platform.failures import explained
+from chromadb._storage.local.sqlite.alone import check_not_repaired
 from chromadb.errors import InvalidArgumentError, ReadOnlyError, StorageCorruptError, StorageFormatError
 
 

@@ -11,25 +11,23 @@ import os
 from datetime import datetime, timezone
 from pathlib import Path
 
-import apsw
-
 from chromadb._model.entities import Backup
-from chromadb._storage.local.alone import check_not_repaired
-from chromadb._storage.local.backups import (
+from chromadb._model.operations import Progress
+from chromadb._storage.local.copying.backups import (
     Manifest,
-    Progress,
     describe,
     read_manifest,
     unfinished_directory,
     verify_backup,
 )
-from chromadb._storage.local.copies import copy_derived, copy_file, renew_lineage
+from chromadb._storage.local.copying.copies import copy_derived, copy_file, renew_lineage
 from chromadb._storage.local.directory import LocalBackend
-from chromadb._storage.local.durable import sync
-from chromadb._storage.local.failures import explained
-from chromadb._storage.local.former import remove_former
 from chromadb._storage.local.layout import CATALOG, COLLECTIONS, RECORDS
-from chromadb.errors import InvalidArgumentError, StorageCorruptError, StorageLockedError, UniqueConstraintError
+from chromadb._storage.local.platform.durable import sync
+from chromadb._storage.local.platform.failures import explained
+from chromadb._storage.local.sqlite.alone import check_not_repaired, check_unused
+from chromadb._storage.local.sqlite.former import remove_former
+from chromadb.errors import InvalidArgumentError, StorageCorruptError, UniqueConstraintError
 
 
 def restore_backup(backup: Path, target: Path, *, replace: bool = False, progress: Progress | None = None) -> Backup:
@@ -106,63 +104,8 @@ def _check_target(backup: Path, target: Path, replace: bool) -> None:
             f"{target} is a mount point, which cannot be put aside. Empty it, or choose a directory in it. Nothing was "
             "changed."
         )
+    check_not_repaired(target)
     check_unused(target)
-
-
-def check_unused(path: Path) -> None:
-    """Raise if a process, this one included, has the data of a directory open.
-
-    Raises:
-        StorageLockedError: it says which, where the system tells.
-    """
-    check_not_repaired(path)
-    holders = _holders(path)
-    if not holders and not _is_locked(path):
-        return
-    who = f" by {', '.join(holders)}" if holders else ""
-    raise StorageLockedError(
-        f"{path} is in use{who}. Close the clients and stop the servers that use it, and try again. "
-        "Nothing was changed."
-    )
-
-
-def _holders(path: Path) -> list[str]:
-    """Return the processes that have files of a directory open, as far as the system tells: Linux does."""
-    inside = str(path.resolve()) + os.sep
-    found = []
-    try:
-        processes = [entry for entry in os.scandir("/proc") if entry.name.isdigit()]
-    except OSError:
-        return []
-    for process in processes:
-        try:
-            if any(os.readlink(handle).startswith(inside) for handle in Path(process.path, "fd").iterdir()):
-                name = Path(process.path, "comm").read_text(encoding="utf-8", errors="replace").strip()
-                mine = int(process.name) == os.getpid()
-                found.append("a client of this process" if mine else f"process {process.name} ({name})")
-        except OSError:
-            continue
-    return sorted(found)
-
-
-def _is_locked(path: Path) -> bool:
-    """Return whether SQLite finds that somebody has a database of a directory open."""
-    for file in (path / CATALOG, *path.glob(f"{COLLECTIONS}/*/{RECORDS}")):
-        if not file.exists():
-            continue
-        connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READWRITE)
-        try:
-            # Asked before the first read, SQLite wants the file for itself alone.
-            connection.execute("PRAGMA locking_mode=EXCLUSIVE").fetchall()
-            connection.execute("BEGIN IMMEDIATE; ROLLBACK")
-        except apsw.BusyError:
-            return True
-        except apsw.Error:
-            # Damaged, perhaps; that is why it is to be replaced.
-            continue
-        finally:
-            connection.close()
-    return False
 
 
 def _copy_collection(source: Path, target: Path) -> None:
@@ -208,6 +151,7 @@ def _put_in_place(unfinished: Path, place: Path) -> None:
     if place.exists():
         if os.listdir(place):
             # Opened since the beginning: what was written there meanwhile would be put aside unseen.
+            check_not_repaired(place)
             check_unused(place)
             now = datetime.now(timezone.utc)
             aside = place.with_name(f"{place.name}.before-{now:%Y-%m-%dT%H-%M-%SZ}")

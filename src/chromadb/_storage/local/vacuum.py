@@ -11,21 +11,68 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
 import numpy as np
 
 from chromadb._index.segment import Segment
-from chromadb._storage.local.alone import users_of
-from chromadb._storage.local.database import SqliteDatabase
-from chromadb._storage.local.follow import stale_labels
-from chromadb._storage.local.former import remove_former
+from chromadb._model.entities import Vacuumed
+from chromadb._model.operations import Progress
+from chromadb._storage.local.derived.follow import stale_labels
 from chromadb._storage.local.layout import REPAIRING
-from chromadb._storage.local.records import State
-from chromadb.errors import StorageLockedError
+from chromadb._storage.local.platform.holders import users_of
+from chromadb._storage.local.sqlite.database import SqliteDatabase
+from chromadb._storage.local.sqlite.former import remove_former
+from chromadb._storage.local.tables.records import State
+from chromadb.errors import InvalidCollectionException, StorageError, StorageLockedError
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is vacuumed by itself: a collection, or the catalog."""
+
+    where: str
+    """In the directory."""
+    name: str
+    files: Callable[[], dict[str, int]]
+    """Its files, as `files_of` returns them."""
+    vacuum: Callable[[], None]
+
+
+def vacuum_parts(parts: Sequence[Part], progress: Progress | None = None) -> list[Vacuumed]:
+    """Vacuum one part after the other, whatever becomes of the others; return what became of each.
+
+    Args:
+        parts: a collection that is deleted meanwhile is left out.
+        progress: called before each part with its name, its number from 0 on, and how many there are.
+    """
+    done = []
+    for number, part in enumerate(parts):
+        if progress is not None:
+            progress(part.name, number, len(parts))
+        before, error = part.files(), None
+        try:
+            part.vacuum()
+        except InvalidCollectionException:
+            continue
+        except StorageError as failure:
+            error = failure.message()
+        done.append(_vacuumed(part, before, part.files(), error))
+    return done
+
+
+def _vacuumed(part: Part, before: dict[str, int], after: dict[str, int], error: str | None) -> Vacuumed:
+    def size(files: dict[str, int]) -> int:
+        # What processes share goes with the last of them.
+        return sum(size for path, size in files.items() if not path.endswith("-shm"))
+
+    # SQLite's own files beside a database come and go.
+    removed = [path for path in before if path not in after and not path.endswith(("-wal", "-shm"))]
+    return Vacuumed(part.where, part.name, size(before), size(after), removed, error)
 
 
 def vacuum_database(

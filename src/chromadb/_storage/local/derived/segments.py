@@ -1,0 +1,208 @@
+"""The sealed segments of a collection, as files.
+
+::
+
+    <collection>/index/<name>/manifest    see ``sealed``; with recipe and dimension
+                              labels.npy  the label of each entry
+                              skipped.npy labels that cannot be sealed
+                              graph.faiss
+                              cells.faiss
+
+Every file is verified when the segment is opened.
+
+Locks: `_lock` guards the table of open segments, and is held while new ones are opened.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from chromadb._index.cells import Cells
+from chromadb._index.graph import Graph
+from chromadb._index.segment import Recipe, Segment
+from chromadb._storage.local.derived import sealed
+from chromadb._storage.local.derived.sealed import MANIFEST, RuinedError
+from chromadb._storage.local.platform.durable import save_array
+from chromadb.errors import ChromaError
+
+FORMAT = 1
+LABELS, SKIPPED, GRAPH, CELLS = "labels.npy", "skipped.npy", "graph.faiss", "cells.faiss"
+FILES = (LABELS, SKIPPED, GRAPH, CELLS)
+
+
+class Manifest(sealed.Manifest):
+    """What a segment says of itself."""
+
+    dimension: int
+    recipe: Recipe
+
+
+class SegmentFolder:
+    """Keeps the segments of one record store: in files, or without a folder in memory alone."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._open: dict[str, Segment] = {}
+        self._refused: set[str] = set()
+        self._retired: frozenset[str] = frozenset()
+        # The names in the folder when it was last listed, and when it had been modified then.
+        self._listed: tuple[int, frozenset[str]] = (0, frozenset())
+        self._seen = 0
+        self._lock = threading.Lock()
+
+    def names(self) -> frozenset[str]:
+        """Return the names of the segments there are, damaged ones included; other processes make and remove some."""
+        if self._folder is None:
+            return frozenset(self._open)
+        modified, names = self._listed
+        now = self._modified()
+        if now != modified:
+            try:
+                names = frozenset(entry.name for entry in os.scandir(self._folder) if not entry.name.startswith("."))
+            except OSError:
+                # It is not there yet, or something else stands in its place.
+                names = frozenset()
+            self._listed = now, names
+        return names - self._retired
+
+    def segments(self, lineage: str, dimension: int) -> list[Segment]:
+        """Return the segments that are whole and were made of this record store."""
+        with self._lock:
+            if self._folder is not None and self._modified() != self._seen:
+                self._look(self._folder, lineage, dimension)
+            return list(self._open.values())
+
+    def add(self, segment: Segment, lineage: str) -> Segment:
+        """Keep a segment; return it as it is to be searched.
+
+        Raises:
+            StorageError: it could not be written.
+        """
+        if self._folder is not None:
+            segment = _write(self._folder, segment, lineage)
+        with self._lock:
+            self._open[segment.name] = segment
+        return segment
+
+    def retire(self, names: Collection[str]) -> None:
+        """Let go of segments that `remove` is to follow for; those that searches still use go when these end."""
+        with self._lock:
+            self._retired |= frozenset(names)
+            for name in names:
+                self._open.pop(name, None)
+
+    def remove(self, names: Collection[str]) -> None:
+        """Let go of segments, and remove their files."""
+        self.retire(names)
+        if self._folder is not None:
+            for name in names:
+                shutil.rmtree(self._folder / name, ignore_errors=True)
+            with self._lock:
+                self._retired = frozenset(name for name in self._retired if (self._folder / name).exists())
+
+    def sweep(self) -> None:
+        """Remove what is damaged or foreign, and what processes that ended have left unfinished."""
+        with self._lock:
+            refused, self._refused = self._refused, set()
+        if self._folder is None or not self._folder.is_dir():
+            return
+        for name in refused:
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+        sealed.sweep(self._folder)
+
+    def entries(self) -> int:
+        """Return how many entries the open segments have, out of date ones included."""
+        with self._lock:
+            return sum(len(segment.labels) for segment in self._open.values())
+
+    def close(self) -> None:
+        """Let go of what is mapped into memory."""
+        with self._lock:
+            self._open, self._seen = {}, 0
+
+    def after_fork(self) -> None:
+        """Begin with a new lock in a forked child."""
+        self._lock = threading.Lock()
+
+    def _look(self, folder: Path, lineage: str, dimension: int) -> None:
+        self._seen = self._modified()
+        found = {}
+        for name in sorted(self.names()):
+            if name in self._refused:
+                continue
+            try:
+                segment = self._open.get(name) or _read(folder / name, lineage, dimension)
+            except RuinedError:
+                self._refused.add(name)
+                continue
+            if segment is not None:
+                found[name] = segment
+        self._open = found
+
+    def _modified(self) -> int:
+        if self._folder is None:
+            return 0
+        try:
+            return os.stat(self._folder).st_mtime_ns
+        except OSError:
+            return 0
+
+
+def _read(folder: Path, lineage: str, dimension: int) -> Segment | None:
+    """Return the segment in a folder, None if it is not for this version to judge.
+
+    Raises:
+        RuinedError: it is damaged, or of another record store.
+    """
+    try:
+        manifest = sealed.read_manifest(folder, Manifest, FORMAT, lineage)
+        if manifest is None:
+            return None
+        if manifest.dimension != dimension:
+            raise RuinedError
+        sealed.verify(folder, manifest, *FILES)
+        space = manifest.recipe.space
+        segment = Segment(
+            folder.name,
+            manifest.commit_no,
+            manifest.recipe,
+            np.load(folder / LABELS, allow_pickle=False),
+            np.load(folder / SKIPPED, allow_pickle=False),
+            Graph.open(str(folder / GRAPH), space),
+            Cells.open(str(folder / CELLS), space),
+        )
+    except (ValueError, ChromaError):
+        raise RuinedError from None
+    except OSError as error:
+        # A manifest with files missing is ruined; a folder without one is somebody else's, or cannot be read now.
+        if isinstance(error, FileNotFoundError) and (folder / MANIFEST).exists():
+            raise RuinedError from None
+        return None
+    if not len(segment.labels) == len(segment.graph) == len(segment.cells):
+        raise RuinedError
+    return segment
+
+
+def _write(folder: Path, segment: Segment, lineage: str) -> Segment:
+    finished, _ = sealed.write(
+        folder,
+        segment.name,
+        {
+            LABELS: lambda path: save_array(path, segment.labels),
+            SKIPPED: lambda path: save_array(path, segment.skipped),
+            GRAPH: lambda path: segment.graph.save(str(path)),
+            CELLS: lambda path: segment.cells.save(str(path)),
+        },
+        lambda files: Manifest(FORMAT, lineage, segment.commit_no, files, segment.graph.dimension, segment.recipe),
+    )
+    # From here on the pages of the file serve, and those of the build are given back.
+    space = segment.recipe.space
+    graph, cells = Graph.open(str(finished / GRAPH), space), Cells.open(str(finished / CELLS), space)
+    return replace(segment, graph=graph, cells=cells)

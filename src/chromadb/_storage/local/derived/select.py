@@ -1,0 +1,198 @@
+"""Selecting records: filters against a snapshot and the documents.
+
+Where a part of the filter allows few records, these are looked up, and only they are asked the rest; otherwise every
+place is asked, column by column. A million places are asked in some milliseconds, a thousand found in 0.1.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import apsw
+import numpy as np
+
+from chromadb._index.choice import Choice, Mask, Places
+from chromadb._index.snapshot import Snapshot
+from chromadb._model.match import document_test, matches
+from chromadb._model.where import COMPLEMENTS, And, Compare, Filter, MatchDocument, Or
+from chromadb._storage.local.derived.text.documents import Documents
+from chromadb._storage.local.tables import records
+from chromadb._storage.local.tables.records import Labels
+from chromadb._tracing import spanned
+
+FEW_DOCUMENTS = 200
+"""Up to so many documents are fetched and tested rather than searched for: 200 take 0.2 ms."""
+
+SHARE = 8
+"""Places are looked up if they are less than one in so many: those of more are found as quickly by asking all."""
+
+
+def keys_of(filter: Filter | None) -> set[str]:
+    """Return the metadata keys that a filter compares."""
+    if isinstance(filter, Compare):
+        return {filter.key}
+    if isinstance(filter, (And, Or)):
+        return set().union(*(keys_of(clause) for clause in filter.clauses))
+    return set()
+
+
+def select_ids(sql: apsw.Connection, ids: list[str], filter: Filter | None) -> Labels:
+    """Return the labels of those records among `ids` that match, ascending; needs no snapshot."""
+    labels = np.sort(np.fromiter(records.find_labels(sql, ids).values(), dtype=np.int64))
+    if filter is None or not len(labels):
+        return labels
+    rows = records.read_columns(sql, labels, ["metadata", "document"])
+    return labels[[matches(filter, records.decode_metadata(text), document) for text, document in rows]]
+
+
+class Selector:
+    """Evaluates filters in one transaction.
+
+    Args:
+        sql: the transaction.
+        snapshot: of its commit, with the columns that the filters compare.
+        documents: finds documents by text.
+    """
+
+    def __init__(self, sql: apsw.Connection, snapshot: Snapshot, documents: Documents) -> None:
+        self._sql = sql
+        self._snapshot = snapshot
+        self._documents = documents
+
+    @spanned("storage.filter")
+    def select(self, filter: Filter | None) -> Choice:
+        """Return which places are alive and match."""
+        if filter is None:
+            return Choice(len(self._snapshot), mask=self._snapshot.alive.values)
+        places = self._find(filter)
+        if places is not None:
+            return self._snapshot.choose(places)
+        return self._snapshot.choose_by(self._ask(filter, self._snapshot.alive.values))
+
+    # --- places that are looked up ----------------------------------------------------------------
+
+    def _find(self, filter: Filter) -> Places | None:
+        """Return the places that are alive and match, each once; None if all have to be asked."""
+        if isinstance(filter, Compare):
+            return self._look_up(filter.key, [filter], self._most)
+        if isinstance(filter, MatchDocument):
+            return None if filter.operator in COMPLEMENTS else self._places_with(filter)
+        if isinstance(filter, And):
+            return self._find_all(filter.clauses)
+        found = []
+        for clause in filter.clauses:
+            places = self._find(clause)
+            if places is None:
+                return None
+            found.append(places)
+        return np.unique(np.concatenate(found))
+
+    def _find_all(self, clauses: Sequence[Filter]) -> Places | None:
+        """Return the places that match all `clauses`, begun with what finds the fewest."""
+        by_key, others = _by_key(clauses)
+        best: Places | None = None
+        best_key = None
+        for key, compares in by_key.items():
+            places = self._look_up(key, compares, self._most if best is None else len(best))
+            if places is not None:
+                best, best_key = places, key
+        if best is None:
+            begin = next((each for each in others if _finds_documents(each)), None)
+            if begin is None:
+                return None
+            others.remove(begin)
+            best = self._find(begin)
+        for key, compares in by_key.items():
+            if best is not None and key != best_key:
+                best = best[self._snapshot.columns[key].matching_at(compares, best)]
+        for clause in sorted(others, key=_reads_documents):
+            if best is not None:
+                best = best[self._ask_at(clause, best)]
+        return best
+
+    def _look_up(self, key: str, compares: Sequence[Compare], most: int) -> Places | None:
+        """Return the places that are alive and meet all comparisons of one key; None if they are more than `most`."""
+        places = self._snapshot.columns[key].find(compares, most)
+        # A record that is gone has no document to be asked for.
+        return None if places is None else places[self._snapshot.alive.values[places]]
+
+    def _ask_at(self, filter: Filter, places: Places) -> Mask:
+        """Return which of some places, which are alive, match; shape (len(places),)."""
+        if isinstance(filter, Compare):
+            return self._snapshot.columns[filter.key].matching_at([filter], places)
+        if isinstance(filter, (And, Or)):
+            matching = np.full(len(places), isinstance(filter, And))
+            for clause in sorted(filter.clauses, key=_reads_documents):
+                open_ones = matching if isinstance(filter, And) else ~matching
+                matching[open_ones] = self._ask_at(clause, places[open_ones])
+            return matching
+        if filter.operator in COMPLEMENTS:
+            return ~self._ask_at(MatchDocument(COMPLEMENTS[filter.operator], filter.operand), places)
+        if len(places) > FEW_DOCUMENTS:
+            return self._mask_with(filter)[places]
+        test = document_test(filter)
+        rows = records.read_columns(self._sql, self._snapshot.labels.values[places], ["document"])
+        return np.fromiter((test(document) for (document,) in rows), dtype=np.bool_, count=len(places))
+
+    def _places_with(self, match: MatchDocument) -> Places:
+        return self._snapshot.places_of(self._documents.matching(self._sql, match))
+
+    def _mask_with(self, match: MatchDocument) -> Mask:
+        mask = np.zeros(len(self._snapshot), dtype=np.bool_)
+        mask[self._places_with(match)] = True
+        return mask
+
+    @property
+    def _most(self) -> int:
+        return len(self._snapshot) // SHARE
+
+    # --- places that are all asked ----------------------------------------------------------------
+
+    def _ask(self, filter: Filter, within: Mask) -> Mask:
+        """Return which places of `within` match."""
+        if isinstance(filter, Compare):
+            return self._snapshot.columns[filter.key].matching([filter]) & within
+        if isinstance(filter, MatchDocument):
+            if filter.operator in COMPLEMENTS:
+                return within & ~self._ask(MatchDocument(COMPLEMENTS[filter.operator], filter.operand), within)
+            places = np.flatnonzero(within)
+            if len(places) > FEW_DOCUMENTS:
+                return self._mask_with(filter) & within
+            matching = np.zeros(len(self._snapshot), dtype=np.bool_)
+            matching[places[self._ask_at(filter, places)]] = True
+            return matching
+        if isinstance(filter, Or):
+            matching = np.zeros(len(self._snapshot), dtype=np.bool_)
+            for clause in filter.clauses:
+                matching |= self._ask(clause, within)
+            return matching
+        by_key, others = _by_key(filter.clauses)
+        for key, compares in by_key.items():
+            within = self._snapshot.columns[key].matching(compares) & within
+        # Columns are quicker than documents, and leave fewer documents to look at.
+        for clause in sorted(others, key=_reads_documents):
+            within = self._ask(clause, within)
+        return within
+
+
+def _by_key(clauses: Sequence[Filter]) -> tuple[dict[str, list[Compare]], list[Filter]]:
+    """Return comparisons by key, for those of a range allow less together than each, and the other clauses."""
+    by_key: dict[str, list[Compare]] = defaultdict(list)
+    others: list[Filter] = []
+    for clause in clauses:
+        if isinstance(clause, Compare):
+            by_key[clause.key].append(clause)
+        else:
+            others.append(clause)
+    return by_key, others
+
+
+def _finds_documents(filter: Filter) -> bool:
+    return isinstance(filter, MatchDocument) and filter.operator not in COMPLEMENTS
+
+
+def _reads_documents(filter: Filter) -> bool:
+    if isinstance(filter, (And, Or)):
+        return any(_reads_documents(clause) for clause in filter.clauses)
+    return isinstance(filter, MatchDocument)

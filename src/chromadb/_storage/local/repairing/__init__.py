@@ -1,0 +1,1 @@
+"""What is done for damaged files: reading them without SQLite, and making new ones of what can be read."""

@@ -1,0 +1,1 @@
+"""One SQLite file, whatever is in it: connections, transactions, migrations, and who else has it open."""

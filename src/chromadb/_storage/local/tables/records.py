@@ -1,0 +1,417 @@
+"""The record store of one collection, in ``records.sqlite3``: SQL and nothing else.
+
+Every function works on a connection inside a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import apsw
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from chromadb._model.metadata import merge_metadata
+from chromadb._model.records import Records
+from chromadb._model.vectors import Matrix
+from chromadb._storage.base import WriteMode
+from chromadb._storage.local.platform.failures import damaged
+from chromadb._storage.local.sqlite.database import MAX_INTEGER
+from chromadb._storage.local.tables.checksums import record_checksum, vector_checksum
+from chromadb.errors import InvalidArgumentError, InvalidDimensionException, StorageCorruptError
+
+Labels = NDArray[np.int64]
+
+NO_LABELS: Labels = np.empty(0, dtype=np.int64)
+
+BATCH = 4096
+"""Rows fetched at a time."""
+
+PURGED_AT_ONCE = 1_000
+"""Records of which a deletion removes the vectors, too; of more they are removed in the background. A tenth of 100,000
+records lie on two thirds of the pages: without the vectors the deletion takes 100 ms instead of 280."""
+
+CHANGES_KEPT = 10_000
+"""How many changes are kept at least, for indexes that follow; beyond it, as many as there are records."""
+
+_VECTORS = "SELECT label, vector, checksum FROM vectors"
+
+_RECORD = ("id", "document", "uri", "metadata")
+"""The columns of a record, in the order of its checksum."""
+
+encode_json = msgspec.json.Encoder().encode
+decode_json = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+@dataclass(frozen=True)
+class State:
+    """The row of the table ``state``."""
+
+    lineage: str
+    commit_no: int
+    next_label: int
+    live: int
+    dimension: int | None
+    changes_from: int
+    changes_kept: int
+
+
+def read_state(sql: apsw.Connection) -> State:
+    """Return the state at this transaction."""
+    row = sql.execute(
+        "SELECT lineage, commit_no, next_label, live, dimension, changes_from, changes_kept FROM state"
+    ).fetchone()
+    if row is None:
+        raise damaged(sql.filename, "the table 'state' is empty")
+    return State(*row)
+
+
+def check_dimension(vectors: Matrix | None, dimension: int | None) -> None:
+    """Raise if vectors do not fit a collection of this dimension.
+
+    Raises:
+        InvalidDimensionException: both numbers.
+    """
+    if vectors is not None and dimension is not None and vectors.shape[1] != dimension:
+        raise InvalidDimensionException(
+            f"Expected vectors of dimension {dimension}, which the first vectors of this collection fixed; got "
+            f"{vectors.shape[1]}. Was another embedding function used?"
+        )
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def write(sql: apsw.Connection, mode: WriteMode, records: Records) -> list[str]:
+    """Write records; return the ids that were ignored."""
+    state = read_state(sql)
+    check_dimension(records.vectors, state.dimension)
+    existing = find_labels(sql, records.ids)
+    new = [row for row, id in enumerate(records.ids) if id not in existing]
+    ignored: list[str] = []
+    changed = 0
+    if mode == "update":
+        ignored = [records.ids[row] for row in new]
+        new = []
+    elif new:
+        _check_vectors(records, new)
+        _insert(sql, records, new, state.next_label)
+    if mode == "add":
+        ignored = list(existing)
+    elif existing:
+        _update(sql, records, existing)
+        moved = {records.ids[row] for row in records.vector_rows}
+        _log_changes(sql, state, [(label, id in moved) for id, label in existing.items()])
+        changed = len(existing)
+    if new or changed:
+        dimension = state.dimension
+        if dimension is None and records.vectors is not None:
+            dimension = records.vectors.shape[1]
+        _advance(sql, state, inserted=len(new), live=len(new), dimension=dimension)
+    return ignored
+
+
+def _check_vectors(records: Records, new: list[int]) -> None:
+    """Raise if a new record has no vector.
+
+    Raises:
+        InvalidArgumentError: its id.
+    """
+    missing = set(new).difference(records.vector_rows)
+    if missing:
+        raise InvalidArgumentError(
+            f"Expected a vector for every new record, got none for {records.ids[min(missing)]!r}."
+        )
+
+
+def delete(sql: apsw.Connection, labels: Labels) -> int:
+    """Delete the records of these labels; return how many."""
+    if len(labels) == 0:
+        return 0
+    state = read_state(sql)
+    bound = (apsw.carray(labels),)
+    sql.execute("DELETE FROM records WHERE label IN carray(?)", bound)
+    deleted = sql.changes()
+    if len(labels) <= PURGED_AT_ONCE:
+        sql.execute("DELETE FROM vectors WHERE label IN carray(?)", bound)
+    else:
+        sql.execute("INSERT INTO unpurged SELECT value FROM carray(?)", bound)
+    _log_changes(sql, state, [(label, True) for label in labels.tolist()])
+    _advance(sql, state, live=-deleted, dimension=state.dimension)
+    return deleted
+
+
+def has_unpurged(sql: apsw.Connection) -> bool:
+    """Return whether vectors of deleted records are still there."""
+    return bool(sql.execute("SELECT EXISTS (SELECT 1 FROM unpurged)").get)
+
+
+def purge(sql: apsw.Connection, most: int | None = None) -> None:
+    """Remove vectors of deleted records, `most` of them, by ascending label: so pages are shared."""
+    limit = MAX_INTEGER if most is None else most
+    labels = labels_of(label for (label,) in sql.execute("SELECT label FROM unpurged ORDER BY label LIMIT ?", (limit,)))
+    if len(labels):
+        bound = (apsw.carray(labels),)
+        sql.execute("DELETE FROM vectors WHERE label IN carray(?)", bound)
+        sql.execute("DELETE FROM unpurged WHERE label IN carray(?)", bound)
+
+
+def _insert(sql: apsw.Connection, records: Records, rows: list[int], label: int) -> None:
+    documents, uris, metadatas = records.documents, records.uris, records.metadatas
+
+    def columns() -> Iterator[tuple[Any, ...]]:
+        for place, row in enumerate(rows, label):
+            id = records.ids[row]
+            document = documents[row] if documents else None
+            uri = uris[row] if uris else None
+            metadata = _encode_metadata(merge_metadata(None, metadatas[row] if metadatas else None))
+            yield place, id, document, uri, metadata, record_checksum(place, id, document, uri, metadata)
+
+    sql.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", columns())
+    _write_vectors(
+        sql,
+        "INSERT INTO vectors (label, vector, checksum) VALUES (?, ?, ?)",
+        records,
+        {row: place for place, row in enumerate(rows, label)},
+    )
+
+
+def _update(sql: apsw.Connection, records: Records, existing: dict[str, int]) -> None:
+    labels = {row: existing[id] for row, id in enumerate(records.ids) if id in existing}
+    _write_vectors(sql, "UPDATE vectors SET vector = ?2, checksum = ?3 WHERE label = ?1", records, labels)
+    if not records.documents and not records.uris and not records.metadatas and records.modality is None:
+        return
+    found = np.sort(labels_of(labels.values()))
+    stored = dict(zip(found.tolist(), read_columns(sql, found, _RECORD), strict=True))
+    sql.executemany(
+        "UPDATE records SET document = ?3, uri = ?4, metadata = ?5, checksum = ?6 WHERE label = ?1",
+        (
+            (label, *changed, record_checksum(label, *changed))
+            for row, label in labels.items()
+            for changed in (_changed(records, row, stored[label]),)
+            if changed != stored[label]
+        ),
+    )
+
+
+def _changed(records: Records, row: int, stored: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return id, document, URI and metadata of a record as the update of this row leaves them."""
+    id, document, uri, metadata = stored
+    if records.modality is not None and row in records.vector_rows:
+        # A record of another modality than before loses what the former one was made from.
+        if records.modality == "document":
+            uri = uri if document is not None else None
+        else:
+            document = None
+            uri = uri if records.modality == "uri" else None
+    if records.documents and records.documents[row] is not None:
+        document = records.documents[row]
+    if records.uris and records.uris[row] is not None:
+        uri = records.uris[row]
+    if records.metadatas and records.metadatas[row] is not None:
+        metadata = _encode_metadata(merge_metadata(decode_metadata(metadata), records.metadatas[row]))
+    return id, document, uri, metadata
+
+
+def _write_vectors(sql: apsw.Connection, statement: str, records: Records, labels: dict[int, int]) -> None:
+    if records.vectors is None:
+        return
+    vectors = np.ascontiguousarray(records.vectors, dtype="<f4")
+    width = vectors.shape[1] * 4
+    data = memoryview(vectors.data).cast("B")
+    sql.executemany(
+        statement,
+        (
+            (labels[row], vector, vector_checksum(labels[row], vector))
+            for place, row in enumerate(records.vector_rows)
+            if row in labels
+            for vector in (data[place * width : (place + 1) * width],)
+        ),
+    )
+
+
+def _advance(
+    sql: apsw.Connection, state: State, *, inserted: int = 0, live: int = 0, dimension: int | None = None
+) -> None:
+    sql.execute(
+        "UPDATE state SET commit_no = ?, next_label = ?, live = ?, dimension = ?",
+        (state.commit_no + 1, state.next_label + inserted, state.live + live, dimension),
+    )
+
+
+def _log_changes(sql: apsw.Connection, state: State, changes: list[tuple[int, bool]]) -> None:
+    """Note labels, and whether their vectors changed."""
+    commit_no = state.commit_no + 1
+    sql.executemany("INSERT INTO changes VALUES (?, ?, ?)", ((commit_no, *change) for change in changes))
+    total = state.changes_kept + len(changes)
+    kept = max(CHANGES_KEPT, state.live)
+    if total > 2 * kept:
+        # An index that is further behind than that is quicker built anew.
+        until = sql.execute("SELECT commit_no FROM changes ORDER BY commit_no DESC LIMIT 1 OFFSET ?", (kept,)).get
+        sql.execute("DELETE FROM changes WHERE commit_no <= ?", (until,))
+        total -= sql.changes()
+        sql.execute("UPDATE state SET changes_from = ?", (until,))
+    sql.execute("UPDATE state SET changes_kept = ?", (total,))
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def find_labels(sql: apsw.Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Return the labels of those ids that exist."""
+    # carray() takes no text with NUL, so these few are looked up one by one.
+    plain = tuple(id for id in ids if "\0" not in id)
+    found = (
+        dict(sql.execute("SELECT id, label FROM records WHERE id IN carray(?)", (apsw.carray(plain),))) if plain else {}
+    )
+    if len(plain) < len(ids):
+        for id in ids:
+            if "\0" in id:
+                found.update(sql.execute("SELECT id, label FROM records WHERE id = ?", (id,)))
+    return found
+
+
+def list_labels(sql: apsw.Connection, first: int = 0) -> Labels:
+    """Return all labels from `first` on, ascending."""
+    if first:
+        rows = sql.execute("SELECT label FROM records WHERE label >= ?", (first,))
+    else:
+        # Without an order SQLite reads the labels off the index of ids, the smallest thing that has them.
+        rows = sql.execute("SELECT label FROM records")
+    return np.sort(np.fromiter((label for (label,) in rows), dtype=np.int64))
+
+
+def page_labels(sql: apsw.Connection, limit: int | None, offset: int) -> Labels:
+    """Return `limit` labels after the first `offset`, ascending."""
+    most = MAX_INTEGER if limit is None else min(limit, MAX_INTEGER)
+    rows = sql.execute("SELECT label FROM records ORDER BY label LIMIT ? OFFSET ?", (most, min(offset, MAX_INTEGER)))
+    return np.fromiter((label for (label,) in rows), dtype=np.int64)
+
+
+def changed_labels(sql: apsw.Connection, after: int, *, vectors: bool = False) -> Labels:
+    """Return the labels that commits later than `after` updated or deleted, ascending; with `vectors` only those whose
+    vector changed or is gone."""
+    condition = " AND vector" if vectors else ""
+    rows = sql.execute(f"SELECT DISTINCT label FROM changes WHERE commit_no > ?{condition}", (after,))
+    return np.sort(labels_of(label for (label,) in rows))
+
+
+def read_columns(sql: apsw.Connection, labels: Labels, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Return `columns` of the table records for each label, in the order of `labels`; verified with the document."""
+    if "document" in columns:
+        rows = dict(_verified(sql, labels))
+        if tuple(columns) != _RECORD:
+            places = [_RECORD.index(column) for column in columns]
+            rows = {label: tuple([row[place] for place in places]) for label, row in rows.items()}
+    else:
+        statement = f"SELECT label, {', '.join(columns)} FROM records WHERE label IN carray(?)"
+        rows = {row[0]: row[1:] for row in each(sql, statement, labels)}
+    try:
+        return [rows[label] for label in labels.tolist()]
+    except KeyError as error:
+        raise damaged(sql.filename, f"the record of label {error} is missing") from None
+
+
+def _verified(sql: apsw.Connection, labels: Labels) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Yield label and record of those labels that exist."""
+    statement = f"SELECT label, {', '.join(_RECORD)}, checksum FROM records WHERE label IN carray(?)"
+    for label, *record, checksum in each(sql, statement, labels):
+        if checksum is not None and checksum != record_checksum(label, *record):
+            raise damaged(sql.filename, f"the record of label {label} is not what was written")
+        yield label, tuple(record)
+
+
+def scan_column(sql: apsw.Connection, column: str) -> Iterator[tuple[int, Any]]:
+    """Yield label and value of one column for every record that has one, by ascending label."""
+    rows: Iterable[Any] = sql.execute(f"SELECT label, {column} FROM records WHERE {column} IS NOT NULL ORDER BY label")
+    yield from rows
+
+
+def labels_containing(sql: apsw.Connection, text: str, among: Labels | None = None) -> Labels:
+    """Return the labels of the documents in which `text` occurs, of all or `among` some."""
+    if among is None:
+        rows: Iterable[Any] = sql.execute("SELECT label FROM records WHERE instr(document, ?) > 0", (text,))
+    else:
+        statement = "SELECT label FROM records WHERE label IN carray(?) AND instr(document, ?) > 0"
+        rows = each(sql, statement, among, text)
+    return labels_of(label for (label,) in rows)
+
+
+def labels_of(labels: Iterable[Any]) -> Labels:
+    """Return labels as an array."""
+    return np.fromiter(labels, dtype=np.int64)
+
+
+def read_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> Matrix:
+    """Return the vectors of `labels`, in their order, shape (len(labels), dimension)."""
+    matrix = np.empty((len(labels), dimension), dtype=np.float32)
+    statement = f"{_VECTORS} WHERE label IN carray(?)"
+    for start in range(0, len(labels), BATCH):
+        part = labels[start : start + BATCH]
+        rows: list[Any] = sql.execute(statement, (apsw.carray(part),)).fetchall()
+        if len(rows) != len(part):
+            raise _missing_vectors(sql, len(part) - len(rows))
+        if not np.array_equal(part, [row[0] for row in rows]):
+            found = {row[0]: row for row in rows}
+            rows = [found[label] for label in part.tolist()]
+        _fill(sql, matrix[start : start + len(part)], rows)
+    return matrix
+
+
+def read_present_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> tuple[Labels, Matrix]:
+    """Return those of `labels` that still exist, ascending, and their vectors."""
+    rows: list[Any] = list(
+        each(sql, f"{_VECTORS} WHERE label IN carray(?) AND label NOT IN unpurged ORDER BY label", labels)
+    )
+    matrix = np.empty((len(rows), dimension), dtype=np.float32)
+    _fill(sql, matrix, rows)
+    return labels_of(row[0] for row in rows), matrix
+
+
+def scan_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> Iterator[Matrix]:
+    """Yield the vectors of all records in order, `BATCH` at a time; `labels` are all labels, ascending."""
+    cursor = sql.execute(f"{_VECTORS} WHERE label NOT IN unpurged ORDER BY label")
+    for start in range(0, len(labels), BATCH):
+        part = labels[start : start + BATCH]
+        rows: list[Any] = list(islice(cursor, len(part)))
+        if len(rows) != len(part) or not np.array_equal(part, [row[0] for row in rows]):
+            raise _missing_vectors(sql, 1)
+        matrix = np.empty((len(part), dimension), dtype=np.float32)
+        _fill(sql, matrix, rows)
+        yield matrix
+
+
+def _fill(sql: apsw.Connection, matrix: Matrix, rows: list[tuple[int, bytes, int | None]]) -> None:
+    """Copy vectors into a matrix, verified."""
+    for label, vector, checksum in rows:
+        if checksum is not None and checksum != vector_checksum(label, vector):
+            raise damaged(sql.filename, f"the vector of label {label} is not what was written")
+    width = matrix.shape[1] * 4
+    if any(len(vector) != width for _, vector, _ in rows):
+        raise damaged(sql.filename, f"a vector does not have {matrix.shape[1]} dimensions")
+    matrix[:] = np.frombuffer(b"".join([vector for _, vector, _ in rows]), dtype="<f4").reshape(matrix.shape)
+
+
+def _missing_vectors(sql: apsw.Connection, count: int) -> StorageCorruptError:
+    return damaged(sql.filename, f"records and vectors do not belong together ({count} missing)")
+
+
+def each(
+    sql: apsw.Connection, statement: str, labels: Iterable[int] | Labels, *bindings: Any
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a statement whose first binding is a part of `labels`, part by part; none for no labels."""
+    array = labels if isinstance(labels, np.ndarray) else labels_of(labels)
+    for start in range(0, len(array), BATCH):
+        yield from sql.execute(statement, (apsw.carray(array[start : start + BATCH]), *bindings))
+
+
+def _encode_metadata(metadata: dict[str, Any] | None) -> str | None:
+    return None if metadata is None else encode_json(metadata).decode()
+
+
+def decode_metadata(text: str | None) -> dict[str, Any] | None:
+    return None if text is None else decode_json(text)
