@@ -77,8 +77,9 @@ class Ledger:
 
     A call whose process died can be late: it lies whole in the log of a database, but those who have the database open
     do not know of it, until one of them writes to the same place, or until all of them have died and the next one reads
-    the log. So it may be found later although it was not found at first, until the next write that is acknowledged. A
-    call that raised, and said that nothing was written, may not: it is final.
+    the log. So it may be found later although it was not found at first, until the next write that is acknowledged and
+    changes anything: one that has nothing to change, as an add of ids that are all there, writes to no place. A call
+    that raised, and said that nothing was written, may not: it is final.
     """
 
     state: State = field(default_factory=dict)
@@ -142,8 +143,9 @@ class Ledger:
         assert self.open is not None
         serial, call = self.open
         if happened:
-            self.state = apply(self.state, call)
-            self.late.pop(database(call), None)
+            before, self.state = self.state, apply(self.state, call)
+            if self.state != before:
+                self.late.pop(database(call), None)
             if call[0] in ("drop", "rename"):
                 self.late.pop(call[1], None)
         elif not self._final:

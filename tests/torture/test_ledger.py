@@ -93,10 +93,12 @@ def test_a_call_whose_process_died_may_be_late_until_the_next_write() -> None:
     assert late.read([["settled", 1, True]]).state == there
     with pytest.raises(Loss):
         late.settle(EMPTY)
-    for call in (["delete", "docs", ["b"]], ["drop", "docs"]):
+    for call, found in ((["add", "docs", ["b"], 2], {"docs": {"a": 1, "b": 2}}), (["drop", "docs"], there)):
         after = Ledger(EMPTY).read([*died, begin(2, *call), done(2)])
         with pytest.raises(Loss):
-            after.settle(there)
+            after.settle(found)
+    nothing_to_do = Ledger(EMPTY).read([*died, begin(2, "delete", "docs", ["b"]), done(2)])
+    assert nothing_to_do.settle(there) == [["settled", 1, True]]
     elsewhere = Ledger({**EMPTY, "more": {}}).read([*died, begin(2, "add", "more", ["x"], 2), done(2)])
     assert elsewhere.settle({"docs": {"a": 1}, "more": {"x": 2}}) == [["settled", 1, True]]
 
