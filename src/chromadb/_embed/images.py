@@ -34,11 +34,11 @@ def import_pillow() -> Any:
 
 
 def to_picture(image: Any, place: str) -> Image.Image:
-    """Return an array as a picture, with the colours red, green and blue.
+    """Return an array as a picture: grey, in colours, or in colours with opacity.
 
     Args:
         image: of shape (height, width), (height, width, 1), (height, width, 3) or (height, width, 4), the fourth being
-            opacity, which is left out. Integers are from 0 to 255; floats too, or from 0 to 1 where none is above 1.
+            opacity. Integers are from 0 to 255; floats too, or from 0 to 1 where none is above 1.
         place: of the image, for messages.
 
     Raises:
@@ -55,7 +55,7 @@ def to_picture(image: Any, place: str) -> Image.Image:
     if values.ndim == 3 and values.shape[2] == 1:
         values = values[:, :, 0]
     picture: Image.Image = import_pillow().fromarray(np.ascontiguousarray(values))
-    return picture.convert("RGB")
+    return picture
 
 
 def _as_bytes(image: NDArray[Any], place: str) -> NDArray[np.uint8]:
@@ -77,7 +77,7 @@ def _as_bytes(image: NDArray[Any], place: str) -> NDArray[np.uint8]:
 
 
 def jpeg_base64(picture: Image.Image) -> str:
-    """Return a picture as a JPEG file in base64."""
+    """Return a picture as a JPEG file in base64, in colours without opacity."""
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    picture.convert("RGB").save(file, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
     return base64.b64encode(file.getvalue()).decode("ascii")
