@@ -116,14 +116,18 @@ def look(client: Any, rng: random.Random, worker: str, state: State) -> None:
         return
     id = rng.choice([*mine])
     some = {"where": {"worker": worker}} if rng.random() < 0.5 else {}
-    answer = collection.query(
-        query_embeddings=[records.vector(worker, mine[id])], n_results=5, include=EVERYTHING, **some
-    )
+    asked = {"query_embeddings": [records.vector(worker, mine[id])], "n_results": 5, **some}
+    answer = collection.query(include=EVERYTHING, **asked)
     row = {field: answer[field][0] for field in ("ids", *EVERYTHING)}
     found = records.numbers(row)
     nearest = row["ids"][0] if row["ids"] else None
     if nearest is None or mine.get(nearest) != mine[id]:
-        raise Loss(f"query in {name} does not find {id} with number {mine[id]}: {found}")
+        # Whether it is the index, or what this process believes to be there.
+        again, exact = (collection.query(**asked, **how)["ids"][0] for how in ({}, {"exact": True}))
+        raise Loss(
+            f"query in {name} does not find {id} with number {mine[id]}: {found}; asked again, it gives {again}, and "
+            f"exactly {exact}"
+        )
     if some and any(mine.get(other) != number for other, number in found.items()):
         raise Loss(f"query in {name} gives what is not there: {found}")
 
