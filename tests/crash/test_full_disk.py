@@ -17,6 +17,7 @@ import pytest
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.where import parse_filter
+from chromadb._storage.local import folders
 from chromadb._storage.local.directory import LocalBackend
 from chromadb._storage.local.sqlite import database
 from chromadb.errors import StorageError, StorageFullError
@@ -242,6 +243,36 @@ def test_deleting_works_when_no_byte_is_left(
     backend.close()
 
 
+@pytest.mark.parametrize("what", DELETIONS)
+def test_a_deletion_that_another_process_finishes_leaves_what_is_made_next(
+    monkeypatch: pytest.MonkeyPatch, directory: Path, create: Any, records: Any, what: str
+) -> None:
+    disk = FullDisk(monkeypatch)
+    backend = LocalBackend(directory)
+    with backend.open(create(backend)) as store:
+        store.write("add", records(["a"]))
+    disk.files = list(directory.glob("collections/*/records.sqlite3"))
+    empty = folders._empty
+
+    def empty_and_look_away(folder: Path) -> None:
+        empty(folder)
+        other = LocalBackend(directory)  # finds what is to be deleted, and does it
+        if what == "collection":
+            with other.open(create(other)) as store:
+                store.write("add", records(["b", "c"]))
+        other.close()
+
+    monkeypatch.setattr(folders, "_empty", empty_and_look_away)
+    DELETIONS[what](backend)
+    assert len(os.listdir(directory / "collections")) == (what == "collection")
+    if what == "collection":
+        info = backend.get_collection("default_tenant", "default_database", "docs")
+        with backend.open(info.address) as store:
+            assert store.count() == 2
+    assert backend.check() == []
+    backend.close()
+
+
 @pytest.mark.parametrize("what", ["collection", "reset"])
 def test_a_deletion_that_finds_no_space_at_all_is_finished_later(
     monkeypatch: pytest.MonkeyPatch, directory: Path, create: Any, records: Any, what: str
@@ -364,6 +395,7 @@ from uuid import uuid4
 from chromadb._model.entities import CollectionInfo
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
+from chromadb._storage.local import folders
 from chromadb._storage.local.directory import LocalBackend
 from chromadb.errors import StorageError
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any, NamedTuple, cast
 
 import msgspec
 
+from chromadb._decoding import decoder, laid_out
 from chromadb._model.operations import Operation, R
 from chromadb._tracing import ALL, spanned
 from chromadb._wire import collections, records, service
@@ -62,7 +62,7 @@ def decode_request(
         raise UnsupportedError(f"The operation {route.name} is not supported by this version.")
     exchange = EXCHANGES[route.operation]
     try:
-        placed = msgspec.convert(parameters, Parameters, strict=False)
+        placed = msgspec.convert(parameters, laid_out(Parameters), strict=False)
     except msgspec.ValidationError as error:
         raise InvalidArgumentError(f"Expected the parameters of the request to fit: {_readable(error)}.") from None
     return cast("Operation[Any]", exchange.parse(placed, _decode_body(exchange, body, dialect)))
@@ -80,7 +80,7 @@ def _decode_body(exchange: Exchange, body: bytes, dialect: Dialect) -> Any:
     if not body:
         raise InvalidArgumentError("Expected the body of the request to be a JSON object, got an empty body.")
     try:
-        decoded = _decoder(exchange.body).decode(body)
+        decoded = decoder(exchange.body).decode(body)
         # Clients of API v1 write {} for no filter.
         return records.without_empty_filters(decoded) if dialect is Dialect.V1 else decoded
     except msgspec.ValidationError as error:
@@ -147,7 +147,7 @@ def decode_result(operation: Operation[R], body: bytes, dialect: Dialect = Diale
     answered = None
     if exchange.answered is not None:
         try:
-            answered = _decoder(exchange.answered).decode(body)
+            answered = decoder(exchange.answered).decode(body)
             return cast(R, exchange.result(answered, operation))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             name = BY_OPERATION[type(operation)].name
@@ -156,11 +156,6 @@ def decode_result(operation: Operation[R], body: bytes, dialect: Dialect = Diale
                 "Is it a Chroma server, 0.5 or later?"
             ) from None
     return cast(R, exchange.result(answered, operation))
-
-
-@cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
 
 
 def _readable(error: Exception) -> str:

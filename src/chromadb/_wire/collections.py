@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from chromadb._decoding import laid_out
 from chromadb._model import operations as op
 from chromadb._model.configuration import Configuration, HnswConfiguration, hnsw_from_dict, parse_configuration
 from chromadb._model.entities import Address, CollectionInfo
@@ -267,7 +268,7 @@ def _modified(answered: dict[str, Any] | None, operation: op.ModifyCollection) -
     if not answered:
         return None
     address = operation.address
-    return _info(msgspec.convert(answered, CollectionBody), address.tenant or "", address.database or "")
+    return _info(msgspec.convert(answered, laid_out(CollectionBody)), address.tenant or "", address.database or "")
 
 
 def _fork(parameters: Parameters, body: NewFork) -> op.ForkCollection:

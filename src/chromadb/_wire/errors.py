@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from chromadb import errors
+from chromadb._decoding import decoder
 from chromadb._model import operations as op
 from chromadb._wire.dialects import Dialect
 from chromadb._wire.routes import BY_OPERATION
@@ -118,7 +119,7 @@ def decode_error(status: int, body: bytes, operation: op.Operation[Any] | None =
         operation: that was asked for; it tells what was not found.
     """
     try:
-        told = msgspec.json.decode(body, type=ErrorBody)
+        told = decoder(ErrorBody).decode(body)
     except msgspec.MsgspecError:
         told = ErrorBody()
     kind = _BY_TYPE.get(told.type) or _BY_NAME.get(told.error) or _BY_STATUS.get(status)

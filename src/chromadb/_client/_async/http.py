@@ -17,6 +17,7 @@ from chromadb._client.http.failures import explain, is_broken, is_unsent
 from chromadb._client.http.options import HttpOptions
 from chromadb._client.http.parts import LARGE, is_bulky, partly_written, smaller
 from chromadb._client.http.peer import Peer
+from chromadb._decoding import decoder
 from chromadb._model import operations as op
 from chromadb._model.entities import CollectionInfo
 from chromadb._model.operations import Operation, R, Selection
@@ -119,7 +120,7 @@ class AsyncHttpRunner:
         """
         response = await self._send(Request("GET", "/api/v2/pre-flight-checks", {}, None), repeatable=True)
         try:
-            told = msgspec.json.decode(response.content, type=PreFlight) if response.status_code == 200 else None
+            told = decoder(PreFlight).decode(response.content) if response.status_code == 200 else None
         except (msgspec.MsgspecError, UnicodeDecodeError):
             told = None
         if told is None:
@@ -143,7 +144,7 @@ class AsyncHttpRunner:
     async def _version(self, path: str) -> str | None:
         response = await self._send(Request("GET", path, {}, None), repeatable=True)
         try:
-            return msgspec.json.decode(response.content, type=str) if response.status_code == 200 else None
+            return decoder(str).decode(response.content) if response.status_code == 200 else None
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return None
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from chromadb._model.entities import Address, Backup, CollectionInfo, Finding, TenantUsage, Usage, Vacuumed
@@ -41,8 +41,6 @@ from chromadb.errors import (
 )
 
 logger = logging.getLogger("chromadb.storage")
-
-T = TypeVar("T")
 
 
 class LocalBackend(Catalog):
@@ -110,14 +108,27 @@ class LocalBackend(Catalog):
         def doomed() -> list[UUID]:
             return [info.id for info in self.list_collections(tenant, name, None, 0)]
 
-        for id in self._with_room(lambda: self.remove_database(name, tenant), doomed):
+        def remove() -> list[UUID]:
+            return self.remove_database(name, tenant)
+
+        for id in self._with_room(remove, doomed, lambda _: remove()):
             self._discard(id)
 
     def delete_collection(self, tenant: str, database: str, name: str) -> None:
+        def remove() -> list[UUID]:
+            return [self.remove_collection(tenant, database, name)]
+
         def doomed() -> list[UUID]:
             return [self.get_collection(tenant, database, name).id]
 
-        self._discard(self._with_room(lambda: self.remove_collection(tenant, database, name), doomed))
+        def forget(ids: Sequence[UUID]) -> list[UUID]:
+            # By its id: who found the folder gone may have done it already, and made another of this name.
+            for id in ids:
+                self.forget_collection(id)
+            return [*ids]
+
+        for id in self._with_room(remove, doomed, forget):
+            self._discard(id)
 
     def fork_collection(self, address: Address, name: str) -> CollectionInfo:
         """Make a copy of a collection, of another name in the same database; see ``_storage.base.Backend``."""
@@ -206,7 +217,7 @@ class LocalBackend(Catalog):
 
     def reset(self) -> None:
         """Delete everything; the default tenant and database are there again."""
-        for id in self._with_room(self.clear, self.collection_ids):
+        for id in self._with_room(self.clear, self.collection_ids, lambda _: self.clear()):
             self._discard(id)
 
     def check(self) -> list[Finding]:
@@ -389,15 +400,27 @@ class LocalBackend(Catalog):
         if self.path is not None and not self._read_only:
             folders.remove(self.path, id)
 
-    def _with_room(self, remove: Callable[[], T], doomed: Callable[[], Iterable[UUID]]) -> T:
-        """Take collections out of the catalog; where the disk is too full for it, their files go first."""
+    def _with_room(
+        self,
+        remove: Callable[[], Iterable[UUID]],
+        doomed: Callable[[], Iterable[UUID]],
+        finish: Callable[[Sequence[UUID]], Iterable[UUID]],
+    ) -> Iterable[UUID]:
+        """Take collections out of the catalog; where the disk is too full for it, their files go first.
+
+        Args:
+            remove: takes them out, and returns them.
+            doomed: returns which these are.
+            finish: takes out those whose files are gone.
+        """
         try:
             return remove()
         except StorageFullError:
             if self.path is None:
                 raise
-            folders.remove_first(self.path, doomed(), self._open)
-            return remove()
+            ids = [*doomed()]
+            folders.remove_first(self.path, ids, self._open)
+            return finish(ids)
 
 
 def _of_collection(info: CollectionInfo, error: StorageError) -> StorageError:

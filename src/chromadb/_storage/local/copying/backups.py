@@ -27,6 +27,7 @@ from uuid import uuid4
 import apsw
 import msgspec
 
+from chromadb._decoding import decoder
 from chromadb._model.entities import Address, Backup, CollectionInfo
 from chromadb._model.operations import Progress
 from chromadb._storage.local.copying.copies import Source, copy_database
@@ -193,13 +194,13 @@ def read_manifest(backup: Path) -> Manifest:
             )
             raise InvalidArgumentError(f"There is no backup in {backup}: {MANIFEST} is missing.{hint}") from None
     try:
-        found = msgspec.json.decode(text, type=Format).format
+        found = decoder(Format).decode(text).format
         if found > FORMAT:
             raise StorageFormatError(
                 f"The backup {backup} has format {found}, made by a newer version of chromadb; this one reads formats "
                 f"up to {FORMAT}. Upgrade chromadb. Nothing was changed."
             )
-        return msgspec.json.decode(text, type=Manifest)
+        return decoder(Manifest).decode(text)
     except msgspec.MsgspecError as error:
         raise StorageCorruptError(f"{backup / MANIFEST} is damaged ({error}). Use another backup.") from None
 

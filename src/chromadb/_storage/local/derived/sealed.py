@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import msgspec
 import xxhash
 
+from chromadb._decoding import decoder
 from chromadb._storage.local.platform.durable import replacing, sync
 from chromadb._storage.local.platform.failures import explained
 from chromadb._storage.local.platform.turns import is_left_over
@@ -97,9 +98,9 @@ def read_manifest(folder: Path, kind: type[ManifestT], format: int, lineage: str
     """
     text = _read_manifest(folder)
     try:
-        if msgspec.json.decode(text, type=Format).format != format:
+        if decoder(Format).decode(text).format != format:
             return None
-        manifest = msgspec.json.decode(text, type=kind)
+        manifest = decoder(kind).decode(text)
     except msgspec.MsgspecError:
         raise RuinedError from None
     if manifest.lineage != lineage:
@@ -151,7 +152,7 @@ def adopt(
 def commit_of(folder: Path, lineage: str) -> int | None:
     """Return the commit that a folder was sealed at, None if it is not of this record store."""
     try:
-        manifest = msgspec.json.decode(_read_manifest(folder), type=Manifest)
+        manifest = decoder(Manifest).decode(_read_manifest(folder))
     except (RuinedError, OSError, msgspec.MsgspecError):
         return None
     return manifest.commit_no if manifest.lineage == lineage else None

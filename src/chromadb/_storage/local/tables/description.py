@@ -19,6 +19,7 @@ from uuid import UUID
 import msgspec
 import xxhash
 
+from chromadb._decoding import decoder
 from chromadb._model.configuration import Configuration, hnsw_from_dict
 from chromadb._model.entities import CollectionInfo
 from chromadb._storage.local.platform.durable import replacing
@@ -97,10 +98,10 @@ def sweep_descriptions(folder: Path) -> None:
 def read_description(folder: Path) -> CollectionInfo | None:
     """Return what the description in a folder says, None if there is none, or none that can be trusted."""
     try:
-        file = msgspec.json.decode((folder / DESCRIPTION).read_bytes(), type=_File)
+        file = decoder(_File).decode((folder / DESCRIPTION).read_bytes())
         if file.format != FORMAT or file.xxh3 != xxhash.xxh3_64_hexdigest(bytes(file.collection)):
             return None
-        row = msgspec.json.decode(file.collection, type=_Row)
+        row = decoder(_Row).decode(file.collection)
         configuration = Configuration(hnsw_from_dict(row.hnsw), row.embedding_function)
     except (OSError, ValueError, msgspec.MsgspecError, ChromaError):
         return None
