@@ -463,6 +463,17 @@ def test_a_log_that_cannot_be_read_there_is_no_old_state_but_an_error(data: Path
     assert "Open the directory once where it can be written" in mounted(tmp_path / "copy", code)
 
 
+def test_a_reader_that_comes_while_a_file_is_locked_waits(data: Path, open_backend: Any) -> None:
+    [path] = data.glob("collections/*/records.sqlite3")
+    # As the last one who closes a file, or the first after a crash, locks it for a moment.
+    writer = apsw.Connection(str(path))
+    writer.execute("PRAGMA locking_mode=EXCLUSIVE; BEGIN IMMEDIATE; UPDATE state SET live = live; COMMIT").fetchall()
+    closing = threading.Timer(0.3, writer.close)
+    closing.start()
+    assert len(read(open_backend(data, read_only=True))) == COUNT
+    closing.join()
+
+
 def _indented(code: str) -> str:
     return "\n".join("    " + line for line in code.splitlines())
 

@@ -384,7 +384,8 @@ def _verify_database(path: Path) -> None:
     Raises:
         StorageCorruptError: with what is wrong.
     """
-    connection = reading.connect(str(path))
+    # Nobody else has it yet.
+    connection = reading.connect(str(path), 0.0)
     try:
         if path.name == RECORDS:
             wrong = [finding.what for finding in check_store(path.name, connection, read_state(connection))]

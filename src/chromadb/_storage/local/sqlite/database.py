@@ -336,8 +336,7 @@ class SqliteDatabase(ForkAware):
         return connection
 
     def _connect_to_read(self, path: str) -> apsw.Connection:
-        connection = connect(path)
-        connection.set_busy_timeout(int(self.busy_timeout * 1000))
+        connection = connect(path, self.busy_timeout)
         connection.execute(f"PRAGMA temp_store=MEMORY; PRAGMA cache_size=-{CACHE_KIB}")
         return connection
 

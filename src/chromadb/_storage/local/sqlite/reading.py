@@ -61,8 +61,12 @@ class UnlockedConnection(apsw.Connection):
         return mark_of(self._path) == self._mark
 
 
-def connect(path: str) -> apsw.Connection:
+def connect(path: str, busy_timeout: float) -> apsw.Connection:
     """Return a connection that reads a file; without locks where there is no log.
+
+    Args:
+        path: of the file.
+        busy_timeout: seconds to wait for who begins, or ends, to write.
 
     Raises:
         StorageReadOnlyError: what is in the log can be read only where something can be written.
@@ -70,20 +74,26 @@ def connect(path: str) -> apsw.Connection:
         FileNotFoundError: there is none.
     """
     mark = mark_of(path)
-    if mark.log >= 0:
+    while mark.log >= 0:
         connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+        connection.set_busy_timeout(int(busy_timeout * 1000))
         try:
             # The first look is what opens the log.
             connection.execute("PRAGMA schema_version").fetchall()
             return connection
         except apsw.CantOpenError:
             connection.close()
+            former, mark = mark, mark_of(path)
+            if mark != former:
+                # The last one who wrote has ended, and taken the log along.
+                continue
             if mark.log > 0:
                 raise StorageReadOnlyError(
                     f"{path} cannot be read here: its last changes are in {path}-wal, and the file {path}-shm, which "
                     "is needed to read that, is missing and cannot be made. Open the directory once where it can be "
                     "written, without chroma_read_only, and close it again; or make a backup and use that."
                 ) from None
+            break
         except BaseException:
             connection.close()
             raise
