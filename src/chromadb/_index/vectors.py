@@ -68,6 +68,7 @@ class Vectors:
     loose_of: GrowingArray[np.int32]
     """By place: the number of the loose vector; -1 where the vector is sealed."""
     sealed: tuple[Sealed, ...] = ()
+    """Each segment once."""
 
     @property
     def dimension(self) -> int:
@@ -105,13 +106,15 @@ class Vectors:
         )
 
     def seal(self, segment: Segment, places: Places, alive: Mask) -> Vectors:
-        """Return the vectors with a further segment.
+        """Return the vectors with a further segment; as they are, if it is there already.
 
         Args:
             segment: what is to hold vectors from now on.
             places: of its entries, as in Sealed.
             alive: by place; a segment that holds nothing alive any more is let go.
         """
+        if any(sealed.segment.name == segment.name for sealed in self.sealed):
+            return self
         covered = np.zeros(len(self.loose_of) + 1, dtype=np.bool_)
         covered[places] = True
         kept = np.flatnonzero(~covered[self.loose_places.values])

@@ -161,6 +161,16 @@ def test_a_segment_that_is_covered_by_a_later_one_is_let_go() -> None:
     assert [len(each.segment.labels) for each in state.vectors.sealed] == [600]
 
 
+def test_a_segment_that_is_there_already_is_not_there_twice() -> None:
+    state = State.begin("l2").advance(rows(600, 0), [], NOTHING).seal(np.arange(600))
+    state = state.advance(rows(5, 1), [10, 300], rows(2, 2))
+    (sealed,) = state.vectors.sealed
+    held = np.where(np.isin(sealed.segment.labels, [10, 300]), -1, sealed.segment.labels)
+    again = State(state.vectors.seal(sealed.segment, held, state.alive), state.rows, state.alive, "l2")
+    assert len(again.vectors.sealed) == 1
+    again.check()
+
+
 def test_vectors_that_cannot_be_sealed_stay_loose() -> None:
     added = rows(500, 0)
     added[::5] = 0

@@ -27,6 +27,7 @@ from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._storage.local.derived import builder as builder_module
 from chromadb._storage.local.derived import sealing
+from chromadb._storage.local.derived.segments import SegmentFolder
 from chromadb._storage.local.directory import LocalBackend
 
 Vectors = NDArray[np.float32]
@@ -338,6 +339,26 @@ def test_writes_during_a_build_are_not_lost(on_disk: Collection, monkeypatch: py
     on_disk.check()
     monkeypatch.undo()
     on_disk.write("update", range(100))
+    on_disk.check()
+
+
+def test_a_search_that_finds_a_segment_before_its_builder_installs_it(
+    on_disk: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_disk.write("add", range(300))
+    on_disk.check()
+    add = SegmentFolder.add
+
+    def add_and_look(self: SegmentFolder, *arguments: Any) -> Any:
+        segment = add(self, *arguments)
+        on_disk.write("upsert", range(100, 110))
+        on_disk.check()
+        on_disk.write("upsert", range(5))
+        return segment
+
+    monkeypatch.setattr(SegmentFolder, "add", add_and_look)
+    on_disk.build()
+    assert on_disk.sizes() == [285]
     on_disk.check()
 
 

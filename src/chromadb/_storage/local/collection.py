@@ -377,6 +377,7 @@ class LocalCollection(ForkAware):
             state = records.read_state(sql)
             self._snapshot = follow(sql, self._snapshot, state)
             if segment.recipe.space == self._hnsw.space:
+                # A search may have found it already.
                 self._snapshot = seal(sql, self._snapshot, state, segment)
             self._segments.retire(replaces)
             self._loaded = (self._loaded | {segment.name}) - frozenset(replaces)

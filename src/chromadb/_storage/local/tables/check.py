@@ -114,3 +114,6 @@ def _snapshot(sql: apsw.Connection, snapshot: Snapshot, state: State) -> Iterato
         held = [np.intersect1d(places[places >= 0], live) for places in held]
         if not np.array_equal(np.sort(np.concatenate([live[loose], *held])), live):
             yield "the vectors of some records are nowhere, or in two places"
+        names = [sealed.segment.name for sealed in snapshot.vectors.sealed]
+        if len(set(names)) < len(names):
+            yield "a segment of the index is used twice"
