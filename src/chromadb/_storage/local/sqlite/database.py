@@ -119,6 +119,15 @@ class SqliteDatabase(ForkAware):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
+    def fetch_row(self, statement: str, bindings: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """Return the first row of a SELECT, which is a transaction of its own; None if it finds nothing."""
+        with explained(self.name), self._lend_to_read() as connection:
+            if self._in_doubt:
+                self._settle(connection)
+            # To its end, for until then it is a transaction that is open.
+            rows: list[Any] = connection.execute(statement, bindings).fetchall()
+        return rows[0] if rows else None
+
     @contextmanager
     def write(self) -> Iterator[apsw.Connection]:
         """Give a connection inside the only writing transaction; it is committed at the end, or rolled back."""
