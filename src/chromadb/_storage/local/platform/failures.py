@@ -41,8 +41,13 @@ class _Explained:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is not None and (explanation := _explain(self._name, error)) is not None:
-            raise explanation from error
+        explanation = None if error is None else _explain(self._name, error)
+        if explanation is not None:
+            try:
+                raise explanation from error
+            finally:
+                # Or it would hold itself by its traceback, and with it the file that could not be opened.
+                del explanation
 
 
 def _explain(name: str, error: BaseException) -> StorageError | None:
