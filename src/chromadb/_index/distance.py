@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float32]
 FloatT = TypeVar("FloatT", np.float32, np.float64)
 
+LARGEST, SMALLEST = 1e30, 1e-30
+"""Squared norms that leave room on either side for products in float32."""
+
 BLOCK = 4096
 """Vectors converted to float64 at a time: bounds the memory of exact distances."""
 
@@ -28,8 +31,10 @@ def exact_distances(space: str, query: Matrix, vectors: Matrix) -> NDArray[np.fl
 
     Equal vectors get equal distances, wherever they stand.
     """
-    distances = np.empty(len(vectors), dtype=np.float64)
     wide = query.astype(np.float64)
+    if len(vectors) <= BLOCK:
+        return _distances(space, wide, vectors.astype(np.float64))
+    distances = np.empty(len(vectors), dtype=np.float64)
     for start in range(0, len(vectors), BLOCK):
         block = vectors[start : start + BLOCK].astype(np.float64)
         distances[start : start + len(block)] = _distances(space, wide, block)
@@ -61,10 +66,17 @@ def well_scaled(squared: NDArray[np.float32] | NDArray[np.float64], vectors: Mat
         squared: the squared norms of `vectors`.
         vectors: shape (n, d). Zero vectors are well scaled.
     """
-    if not squared.max(initial=0.0) <= 1e30:
+    if not squared.max(initial=0.0) <= LARGEST:
         return False
-    small = squared < 1e-30
+    small = squared < SMALLEST
     return not vectors[small].any()
+
+
+def is_well_scaled(vector: Matrix) -> bool:
+    """Return whether products with a vector of shape (d,) neither overflow float32 nor vanish in it."""
+    wide = vector.astype(np.float64)
+    squared = float(wide @ wide)
+    return squared <= LARGEST and (squared >= SMALLEST or not vector.any())
 
 
 def squared_norms(vectors: Matrix) -> NDArray[np.float32]:

@@ -83,15 +83,16 @@ class Candidates(NamedTuple):
 
 
 def candidates_of(space: str, found: NDArray[np.int64], scores: NDArray[np.float32]) -> Candidates:
-    """Return what a search of scaled vectors found, without the -1 that faiss pads with."""
-    valid = found >= 0
-    scores = scores[valid]
+    """Return what a search of scaled vectors found, without the -1 that faiss pads with at the end."""
+    if len(found) and found[-1] < 0:
+        valid = found >= 0
+        found, scores = found[valid], scores[valid]
     if space == "cosine":
         # Of unit vectors: |a - b|^2 = 2 (1 - a b).
         scores = scores / np.float32(2)
     elif space == "ip":
         scores = np.float32(1) - scores
-    return Candidates(found[valid], scores)
+    return Candidates(found, scores)
 
 
 def scaled(space: str, vectors: Matrix) -> Matrix:

@@ -21,6 +21,9 @@ GATHER_SHARE = 0.1
 
 Places = NDArray[np.intp]
 
+_NOWHERE: Places = np.empty(0, dtype=np.intp)
+_NO_DISTANCES: NDArray[np.float64] = np.empty(0, dtype=np.float64)
+
 
 @dataclass(frozen=True)
 class _Chunk:
@@ -107,6 +110,8 @@ class FlatIndex:
         Returns:
             Nearest first, equal distances by place. The result is that of a comparison in float64 with every vector.
         """
+        if not len(allowed):
+            return [(_NOWHERE, _NO_DISTANCES)] * len(queries)
         places = np.flatnonzero(allowed)
         if len(places) <= max(n, GATHER_SHARE * len(allowed)) or not self._well_scaled(queries):
             return [self._nearest(space, query, n, places) for query in queries]
@@ -125,7 +130,7 @@ class FlatIndex:
 
     def _nearest(self, space: str, query: Matrix, n: int, places: Places) -> tuple[Places, NDArray[np.float64]]:
         distances = np.concatenate(
-            [np.empty(0, dtype=np.float64)]
+            [_NO_DISTANCES]
             + [
                 exact_distances(space, query, self.take(places[start : start + CHUNK]))
                 for start in range(0, len(places), CHUNK)

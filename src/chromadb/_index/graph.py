@@ -9,6 +9,7 @@ Vectors of a cosine space are scaled to unit length and compared by l2, which or
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,12 @@ Entries = NDArray[np.int64]
 
 BLOCK = 512
 """Vectors added between two looks at `stop`: about a tenth of a second."""
+
+
+@lru_cache(maxsize=64)
+def _walk(faiss: Any, ef: int) -> Any:
+    """Return the parameters of a walk, which searches only read."""
+    return faiss.SearchParametersHNSW(efSearch=ef)
 
 
 def sealable(space: str, vectors: Matrix) -> NDArray[np.bool_]:
@@ -119,9 +126,7 @@ class Graph:
     @spanned("index.walk", ALL)
     def nearest(self, query: Matrix, ef: int) -> Candidates:
         """Return about the `ef` nearest entries, by a walk that looks at so many candidates."""
-        faiss = faiss_here()
-        parameters = faiss.SearchParametersHNSW(efSearch=ef)
-        scores, found = self._index.search(scaled(self._space, query[np.newaxis]), ef, params=parameters)
+        scores, found = self._index.search(scaled(self._space, query[np.newaxis]), ef, params=_walk(faiss_here(), ef))
         return candidates_of(self._space, found[0], scores[0])
 
     @spanned("index.compare", ALL)

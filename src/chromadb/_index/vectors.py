@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chromadb._index.arrays import GrowingArray
 from chromadb._index.choice import Allowed, AllowedByPlace, Choice, Mask
-from chromadb._index.distance import Matrix, exact_distances, squared_norms, well_scaled
+from chromadb._index.distance import Matrix, exact_distances, is_well_scaled
 from chromadb._index.flat import FlatIndex
 from chromadb._index.planner import nearest
 from chromadb._index.segment import Segment
@@ -145,7 +145,7 @@ class Vectors:
         with span("index.loose", ALL):
             loose = self.loose.search(space, queries, n, choice.mask[self.loose_places.values])
         return [
-            self._merge(space, query, n, hits, choice, fetch, ef_search, exact or not _codes_serve(query))
+            self._merge(space, query, n, hits, choice, fetch, ef_search, exact or not is_well_scaled(query))
             for query, hits in zip(queries, loose, strict=True)
         ]
 
@@ -209,11 +209,6 @@ def _measure(
         block = order[start : start + EXACT_BLOCK]
         distances[block] = exact_distances(space, query, fetch(places[entries[block]]))
     return distances
-
-
-def _codes_serve(query: Matrix) -> bool:
-    """Return whether a query can be compared with codes, which are in float32."""
-    return well_scaled(squared_norms(query[np.newaxis]), query[np.newaxis])
 
 
 def assemble(loose: FlatIndex, places: Places, total: int, sealed: tuple[Sealed, ...] = ()) -> Vectors:

@@ -37,8 +37,11 @@ def to_matrix(values: Any, what: str) -> Matrix:
         raise InvalidArgumentError(f"Expected {what} to be non-empty vectors, got an array of shape {array.shape}.")
     if array.dtype.kind not in "fiu":
         raise InvalidArgumentTypeError(f"Expected {what} to be vectors of float or int numbers, got {_kind(array)}.")
-    with np.errstate(over="ignore"):
-        matrix = np.ascontiguousarray(array, dtype=np.float32)
+    if array.dtype == np.float32:
+        matrix = np.ascontiguousarray(array)
+    else:
+        with np.errstate(over="ignore"):
+            matrix = np.ascontiguousarray(array, dtype=np.float32)
     if not np.isfinite(matrix).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(matrix))[0])
         raise InvalidArgumentError(

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -133,7 +132,8 @@ class LocalCollection(ForkAware):
         if selection.filter is None and offset <= FAR:
             with self.database.read() as sql:
                 return self._fetch(sql, records.page_labels(sql, limit, offset), fields)
-        with self._searching(selection.filter) as (sql, snapshot, _):
+        with self.database.read() as sql:
+            snapshot, _ = self._advance(sql, selection.filter)
             choice = Selector(sql, snapshot, self._documents).select(selection.filter)
             labels = snapshot.labels.values[choice.places[offset:end]]
             return self._fetch(sql, labels, fields)
@@ -148,7 +148,8 @@ class LocalCollection(ForkAware):
         exact: bool = False,
         ef_search: int | None = None,
     ) -> list[Found]:
-        with self._searching(selection.filter, vectors=True) as (sql, snapshot, state):
+        with self.database.read() as sql:
+            snapshot, state = self._advance(sql, selection.filter, vectors=True)
             records.check_dimension(vectors, state.dimension)
             if snapshot.vectors is None or state.dimension is None or n == 0:
                 nothing = np.empty(0, dtype=np.int64)
@@ -185,7 +186,8 @@ class LocalCollection(ForkAware):
             return records.read_state(sql).dimension
 
     def check(self) -> list[Finding]:
-        with self._searching(None) as (sql, snapshot, state):
+        with self.database.read() as sql:
+            snapshot, state = self._advance(sql, None)
             return check_records(self.database.name, sql, snapshot, state)
 
     def vacuum(self, timeout: float | None = None) -> None:
@@ -395,18 +397,9 @@ class LocalCollection(ForkAware):
 
     # --- snapshots --------------------------------------------------------------------------------
 
-    @contextmanager
-    def _searching(
-        self, filter: Filter | None, vectors: bool = False
-    ) -> Iterator[tuple[apsw.Connection, Snapshot, State]]:
-        """Give a transaction and the snapshot of the very commit that it sees."""
-        with self.database.read() as sql:
-            snapshot, state = self._advance(sql, filter, vectors)
-            yield sql, snapshot, state
-
     @spanned("storage.follow")
     def _advance(self, sql: apsw.Connection, filter: Filter | None, vectors: bool = False) -> tuple[Snapshot, State]:
-        """Bring the snapshot to the commit that a transaction sees, which has not read anything yet."""
+        """Bring the snapshot to the very commit that a transaction sees, which has not read anything yet."""
         with self._advancing:
             state = records.read_state(sql)
             snapshot = follow(sql, self._snapshot, state, self._columns)
@@ -434,12 +427,12 @@ class LocalCollection(ForkAware):
 
     @spanned("storage.fetch")
     def _fetch(self, sql: apsw.Connection, labels: Labels, fields: Sequence[str], distances: Any = None) -> Found:
-        columns = {field: _FIELD_COLUMNS[field] for field in _FIELD_COLUMNS if field in fields}
-        rows = records.read_columns(sql, labels, ["id", *columns.values()])
-        values: dict[str, Any] = {field: [row[place] for row in rows] for place, field in enumerate(columns, start=1)}
+        wanted = {field: column for field, column in _FIELD_COLUMNS.items() if field in fields}
+        ids, *columns = records.read_columns(sql, labels, ["id", *wanted.values()])
+        values: dict[str, Any] = dict(zip(wanted, columns, strict=True))
         if "metadatas" in values:
             values["metadatas"] = [records.decode_metadata(text) for text in values["metadatas"]]
         if "embeddings" in fields:
             dimension = records.read_state(sql).dimension or 0
             values["vectors"] = records.read_vectors(sql, labels, dimension)
-        return Found(ids=[row[0] for row in rows], distances=distances, **values)
+        return Found(ids=ids, distances=distances, **values)

@@ -55,8 +55,8 @@ def follow(sql: apsw.Connection, snapshot: Snapshot, state: State, columns: Meta
         dimension = snapshot.vectors.dimension
         vectors = [records.read_vectors(sql, labels, dimension) for labels in (added, moved)]
     if snapshot.columns:
-        rows = records.read_columns(sql, np.concatenate([added, updated]), ["metadata"])
-        metadatas = [records.decode_metadata(text) for (text,) in rows]
+        (texts,) = records.read_columns(sql, np.concatenate([added, updated]), ["metadata"])
+        metadatas = [records.decode_metadata(text) for text in texts]
     return snapshot.advance(
         state.commit_no,
         state.next_label,
@@ -154,8 +154,8 @@ def _sealed_columns(
     places = snapshot.find(sealed.labels)
     entries = np.flatnonzero(places >= 0)
     fresh = snapshot.places_of(stale)
-    rows = records.read_columns(sql, snapshot.labels.values[fresh], ["metadata"])
-    metadatas = [records.decode_metadata(text) or {} for (text,) in rows]
+    (texts,) = records.read_columns(sql, snapshot.labels.values[fresh], ["metadata"])
+    metadatas = [records.decode_metadata(text) or {} for text in texts]
     loaded = {}
     for key in keys:
         column = columns.column(sealed, key)

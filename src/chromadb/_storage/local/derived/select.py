@@ -42,8 +42,9 @@ def select_ids(sql: apsw.Connection, ids: list[str], filter: Filter | None) -> L
     labels = np.sort(np.fromiter(records.find_labels(sql, ids).values(), dtype=np.int64))
     if filter is None or not len(labels):
         return labels
-    rows = records.read_columns(sql, labels, ["metadata", "document"])
-    return labels[[matches(filter, records.decode_metadata(text), document) for text, document in rows]]
+    texts, documents = records.read_columns(sql, labels, ["metadata", "document"])
+    found = zip(map(records.decode_metadata, texts), documents, strict=True)
+    return labels[[matches(filter, metadata, document) for metadata, document in found]]
 
 
 class Selector:
@@ -132,8 +133,8 @@ class Selector:
         if len(places) > FEW_DOCUMENTS:
             return self._mask_with(filter)[places]
         test = document_test(filter)
-        rows = records.read_columns(self._sql, self._snapshot.labels.values[places], ["document"])
-        return np.fromiter((test(document) for (document,) in rows), dtype=np.bool_, count=len(places))
+        (documents,) = records.read_columns(self._sql, self._snapshot.labels.values[places], ["document"])
+        return np.fromiter(map(test, documents), dtype=np.bool_, count=len(places))
 
     def _places_with(self, match: MatchDocument) -> Places:
         return self._snapshot.places_of(self._documents.matching(self._sql, match))

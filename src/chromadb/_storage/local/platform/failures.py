@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from types import TracebackType
 
 import apsw
 import msgspec
@@ -23,19 +23,43 @@ PATH_LIMIT = 500
 """Bytes in the path of a database, of the 512 of SQLite's VFS on unix; the names of its journals are longer."""
 
 
-@contextmanager
-def explained(name: str) -> Iterator[None]:
+def explained(name: str) -> AbstractContextManager[None]:
     """Translate errors of SQLite and of the file system about the file `name`."""
-    try:
-        yield
-    except apsw.Error as error:
-        raise _explain_sqlite(name, error) from error
-    except UnicodeDecodeError as error:
-        raise damaged(name, "a text in it is not UTF-8") from error
-    except msgspec.DecodeError as error:
-        raise damaged(name, f"{error}") from error
-    except OSError as error:
-        raise explain_os(name, error) from error
+    return _Explained(name)
+
+
+class _Explained:
+    # Not a generator: every transaction passes here, and those take four times as long.
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        explanation = None if error is None else _explain(self._name, error)
+        if explanation is not None:
+            try:
+                raise explanation from error
+            finally:
+                # Or it would hold itself by its traceback, and with it the file that could not be opened.
+                del explanation
+
+
+def _explain(name: str, error: BaseException) -> StorageError | None:
+    if isinstance(error, apsw.Error):
+        return _explain_sqlite(name, error)
+    if isinstance(error, UnicodeDecodeError):
+        return damaged(name, "a text in it is not UTF-8")
+    if isinstance(error, msgspec.DecodeError):
+        return damaged(name, f"{error}")
+    if isinstance(error, OSError):
+        return explain_os(name, error)
+    return None
 
 
 def damaged(file: str, what: str) -> StorageCorruptError:

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal
 
 import apsw
@@ -46,6 +46,15 @@ CHECKPOINT_PAGES = {"records": 4096, "catalog": 64}
 LONG_LOG = 2**20
 """Bytes of a log that is worth being cut to nothing in a quiet moment, if it is also longer than a quarter of the file:
 to write it anew costs time, and to keep it space."""
+
+
+def keep_plans(connection: apsw.Connection) -> None:
+    """Have statements planned once, whatever is bound to them.
+
+    Otherwise SQLite compares values with its statistics, of which there are none, and compiles many statements anew at
+    every call: the look into the catalog took 10 us instead of 4.
+    """
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
 
 
 class UnmadeError(StorageFormatError):
@@ -100,8 +109,7 @@ class SqliteDatabase(ForkAware):
     @contextmanager
     def read(self) -> Iterator[apsw.Connection]:
         """Give a connection inside a transaction that sees one state of the database, that of its first SELECT."""
-        lent = self._lend_reader() if self.read_only else self._pool.lend()
-        with explained(self.name), self._reading(), lent as connection:
+        with explained(self.name), self._lend_to_read() as connection:
             if self._in_doubt:
                 self._settle(connection)
             try:
@@ -110,6 +118,15 @@ class SqliteDatabase(ForkAware):
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+
+    def fetch_row(self, statement: str, bindings: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """Return the first row of a SELECT, which is a transaction of its own; None if it finds nothing."""
+        with explained(self.name), self._lend_to_read() as connection:
+            if self._in_doubt:
+                self._settle(connection)
+            # To its end, for until then it is a transaction that is open.
+            rows: list[Any] = connection.execute(statement, bindings).fetchall()
+        return rows[0] if rows else None
 
     @contextmanager
     def write(self) -> Iterator[apsw.Connection]:
@@ -262,18 +279,22 @@ class SqliteDatabase(ForkAware):
                 "at this path now, and close this one. Nothing was changed."
             )
 
+    def _lend_to_read(self) -> AbstractContextManager[apsw.Connection]:
+        """Give a connection to read with."""
+        if self.path is None:
+            return self._lend_shared()
+        self._check_file()
+        return self._lend_reader() if self.read_only else self._pool.lend()
+
     @contextmanager
-    def _reading(self) -> Iterator[None]:
-        if self.path is not None:
-            self._check_file()
-            yield
-            return
-        with self._in_memory.shared():
-            yield
+    def _lend_shared(self) -> Iterator[apsw.Connection]:
+        """Give a connection while nobody writes."""
+        with self._in_memory.shared(), self._pool.lend() as connection:
+            yield connection
 
     @contextmanager
     def _lend_reader(self) -> Iterator[apsw.Connection]:
-        """Give a connection to read with; where it takes no locks, it is verified that nobody wrote meanwhile.
+        """Give a connection that never writes; where it takes no locks, it is verified that nobody wrote meanwhile.
 
         Raises:
             StorageChangedError: somebody did; what was read may be of two states.
@@ -322,6 +343,7 @@ class SqliteDatabase(ForkAware):
         else:
             connection = apsw.Connection(self.path, flags=flags)
         connection.set_busy_timeout(int(self.busy_timeout * 1000))
+        keep_plans(connection)
         connection.execute(
             f"PRAGMA page_size={PAGE_SIZE}; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; "
             # A damaged page is told from a whole one when it is read, not by what comes of it.
@@ -337,6 +359,7 @@ class SqliteDatabase(ForkAware):
 
     def _connect_to_read(self, path: str) -> apsw.Connection:
         connection = connect(path, self.busy_timeout)
+        keep_plans(connection)
         connection.execute(f"PRAGMA temp_store=MEMORY; PRAGMA cache_size=-{CACHE_KIB}")
         return connection
 

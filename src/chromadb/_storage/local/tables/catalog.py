@@ -22,6 +22,8 @@ _COLUMNS = """
     FROM collections c JOIN databases d ON d.number = c.database
 """
 
+_BY_ID = f"{_COLUMNS} WHERE c.id = ? AND d.tenant = ifnull(?, d.tenant) AND d.name = ifnull(?, d.name)"
+
 
 class Catalog:
     """Tenants, databases and collections; every call is one transaction. See ``_storage.base.Backend``."""
@@ -129,8 +131,8 @@ class Catalog:
         return self._info(row)
 
     def get_collection_by_id(self, tenant: str | None, database: str | None, id: UUID) -> CollectionInfo:
-        with self._database.read() as sql:
-            return self._info(_find(sql, tenant, database, id))
+        row = self._database.fetch_row(_BY_ID, (str(id), tenant, database))
+        return self._info(_found(row, tenant, database, id))
 
     def list_collections(self, tenant: str, database: str, limit: int | None, offset: int) -> list[CollectionInfo]:
         with self._database.read() as sql:
@@ -148,8 +150,9 @@ class Catalog:
 
     def update_collection(self, address: Address, change: Callable[[CollectionInfo], CollectionInfo]) -> CollectionInfo:
         with self._database.write() as sql:
-            row = _find(sql, address.tenant, address.database, address.collection)
-            info = change(self._info(row))
+            tenant, database, id = address.tenant, address.database, address.collection
+            row: Any = sql.execute(_BY_ID, (str(id), tenant, database)).fetchone()
+            info = change(self._info(_found(row, tenant, database, id)))
             number = _database_number(sql, info.database, info.tenant)
             taken = sql.execute(
                 "SELECT 1 FROM collections WHERE database = ? AND name = ? AND id <> ?",
@@ -268,15 +271,16 @@ def _no_database(name: str, tenant: str) -> NotFoundError:
     )
 
 
-def _find(sql: apsw.Connection, tenant: str | None, database: str | None, id: UUID) -> tuple[Any, ...]:
-    row: Any = sql.execute(
-        f"{_COLUMNS} WHERE c.id = ? AND d.tenant = ifnull(?, d.tenant) AND d.name = ifnull(?, d.name)",
-        (str(id), tenant, database),
-    ).fetchone()
+def _found(row: tuple[Any, ...] | None, tenant: str | None, database: str | None, id: UUID) -> tuple[Any, ...]:
+    """Return the row of a collection.
+
+    Raises:
+        InvalidCollectionException: there is none.
+    """
     if row is None:
         place = "" if tenant is None else f" in database {database!r} of tenant {tenant!r}"
         raise InvalidCollectionException(f"Collection {id} does not exist{place}. It may have been deleted.")
-    return tuple(row)
+    return row
 
 
 def _limit(limit: int | None) -> int:
