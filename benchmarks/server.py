@@ -154,12 +154,16 @@ def exchange(connection: socket.socket, request: bytes) -> int:
 
 
 def client(port: int, requests: list[bytes], seconds: float | None, gate: Any, results: Any) -> None:
-    """Send every request once, or over and over for so many seconds; hand back begin, end and how long each took."""
+    """Send every request once, or over and over for so many seconds.
+
+    Hand back begin, end, how long each took, and the processor time of it all here.
+    """
     connection = socket.create_connection(("127.0.0.1", port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     took: list[float] = []
     gate.wait()
     begin = now = time.monotonic()
+    worked = time.process_time()
     place = 0
     while place < len(requests) if seconds is None else now - begin < seconds:
         status = exchange(connection, requests[place % len(requests)])
@@ -168,11 +172,11 @@ def client(port: int, requests: list[bytes], seconds: float | None, gate: Any, r
         before, now = now, time.monotonic()
         took.append(now - before)
         place += 1
-    results.put((begin, now, took))
+    results.put((begin, now, took, time.process_time() - worked))
 
 
-def together(port: int, shares: Sequence[list[bytes]], seconds: float | None) -> tuple[float, list[float]]:
-    """Run a client for each share at once; return how long all of it took, and each request."""
+def together(port: int, shares: Sequence[list[bytes]], seconds: float | None) -> tuple[float, list[float], float]:
+    """Run a client for each share at once; return how long all of it took, and each request, and their own work."""
     context = multiprocessing.get_context("fork")
     gate, results = context.Barrier(len(shares)), context.Queue()
     clients = [context.Process(target=client, args=(port, share, seconds, gate, results)) for share in shares]
@@ -181,7 +185,8 @@ def together(port: int, shares: Sequence[list[bytes]], seconds: float | None) ->
     done = [results.get() for _ in clients]
     for each in clients:
         each.join()
-    return max(end for _, end, _ in done) - min(begin for begin, _, _ in done), [t for _, _, took in done for t in took]
+    lasted = max(end for _, end, _, _ in done) - min(begin for begin, _, _, _ in done)
+    return lasted, [each for _, _, took, _ in done for each in took], sum(worked for _, _, _, worked in done)
 
 
 # --- phases ---------------------------------------------------------------------------------------
@@ -196,7 +201,7 @@ def insert(server: Server, dataset: Dataset, count: int, batch: int, clients: in
         requests.append(request_bytes(f"{path}/add", json.dumps({**records, "embeddings": vectors}).encode()))
     shares = [requests[start::clients] for start in range(clients)]
     before = server.processor_seconds()
-    seconds, took = together(server.port, shares, None)
+    seconds, took, _ = together(server.port, shares, None)
     server.note(f"CPU us per insert, {clients} clients", (server.processor_seconds() - before) / count * 1e6)
     server.note(f"inserts/s, {clients} clients", count / seconds)
     server.note(f"insert p99 ms, {clients} clients", float(np.percentile(took, 99)) * 1000)
@@ -211,8 +216,9 @@ def query(server: Server, dataset: Dataset, path: str, clients: int, seconds: fl
     requests = [request_bytes(f"{path}/query", body) for body in bodies]
     shares = [requests[start:] + requests[:start] for start in range(0, clients * 7, 7)]
     before = server.processor_seconds()
-    lasted, took = together(server.port, shares, seconds)
+    lasted, took, worked = together(server.port, shares, seconds)
     server.note(f"CPU us per query, {clients} clients", (server.processor_seconds() - before) / len(took) * 1e6)
+    server.note(f"CPU us per query in the clients, {clients} clients", worked / len(took) * 1e6)
     server.note(f"queries/s, {clients} clients", len(took) / lasted)
     server.note(f"query p50 ms, {clients} clients", float(np.percentile(took, 50)) * 1000)
     server.note(f"query p99 ms, {clients} clients", float(np.percentile(took, 99)) * 1000)
@@ -237,8 +243,8 @@ def run(arguments: Namespace, servers: Sequence[Server], dataset: Dataset) -> No
         server.figures.clear()
     for server in servers:
         settle(server, paths[server.label])
-        # Both keep what they have loaded; the first queries are not counted.
-        query(server, dataset, paths[server.label], 1, 2.0)
+        # Both keep what they have loaded, in each of their processes; the first queries are not counted.
+        query(server, dataset, paths[server.label], max(arguments.clients), 2.0)
         server.figures.clear()
     for turn in range(arguments.rounds):
         for clients in arguments.clients:

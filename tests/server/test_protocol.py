@@ -1,4 +1,4 @@
-"""Heads of requests: how long they may be, and how long they may take."""
+"""Heads of requests: how long they may be, and how long they may take; and how answers are sent."""
 
 from __future__ import annotations
 
@@ -20,11 +20,16 @@ class Transport(asyncio.Transport):
 
     def __init__(self) -> None:
         super().__init__()
-        self.written = b""
+        self.pieces: list[bytes] = []
+        """As they are sent, each by one system call."""
         self.closed = False
 
+    @property
+    def written(self) -> bytes:
+        return b"".join(self.pieces)
+
     def write(self, data: Any) -> None:
-        self.written += bytes(data)
+        self.pieces.append(bytes(data))
 
     def close(self) -> None:
         self.closed = True
@@ -136,3 +141,68 @@ def test_what_comes_behind_a_body_is_no_header() -> None:
 
     assert talk(steps).written.count(b"204") == 2
     assert [headers.get(b"authorization") for headers in seen] == [None, b"Bearer other"]
+
+
+async def greet(scope: Any, receive: Any, send: Any) -> None:
+    """Answer in two parts, once the request was received."""
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]})
+    await send({"type": "http.response.body", "body": b"hello", "more_body": True})
+    await send({"type": "http.response.body", "body": b"world"})
+
+
+def answered(app: Any, request: bytes) -> Transport:
+    """Return the transport on which `app` has answered a request."""
+
+    async def steps(connection: HttpProtocol, transport: Transport) -> None:
+        connection.app = app
+        connection.data_received(request)
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    return talk(steps)
+
+
+def test_a_head_is_sent_together_with_the_first_part_of_the_body() -> None:
+    first, second = answered(greet, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").pieces
+    assert first.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert first.endswith(b"\r\n\r\nhello")
+    assert second == b"world"
+
+
+def test_a_head_without_a_body_is_sent() -> None:
+    (head,) = answered(greet, b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\n").pieces
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert head.endswith(b"\r\n\r\n")
+
+
+def test_a_client_that_waits_to_be_asked_for_its_body_is_asked_at_once() -> None:
+    expecting = b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n"
+
+    async def steps(connection: HttpProtocol, transport: Transport) -> None:
+        connection.app = greet
+        connection.data_received(expecting)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert transport.pieces == [b"HTTP/1.1 100 Continue\r\n\r\n"]
+        connection.data_received(b"{}")
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    assert talk(steps).written.endswith(b"\r\n\r\nhelloworld")
+
+
+def test_the_head_of_an_answer_that_breaks_off_is_sent_before_the_connection_closes() -> None:
+    async def fail(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+        raise ValueError("no more")
+
+    transport = answered(fail, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    assert transport.written.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert transport.closed
+
+
+def test_answers_to_requests_that_were_sent_together_come_in_order() -> None:
+    two = b"GET /a HTTP/1.1\r\nhost: x\r\n\r\nHEAD /b HTTP/1.1\r\nhost: x\r\n\r\nGET /c HTTP/1.1\r\nhost: x\r\n\r\n"
+    pieces = answered(greet, two).pieces
+    assert [piece[:8] for piece in pieces] == [b"HTTP/1.1", b"world", b"HTTP/1.1", b"HTTP/1.1", b"world"]

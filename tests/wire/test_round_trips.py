@@ -29,7 +29,7 @@ from chromadb._server.router import match
 from chromadb._wire import codec
 from chromadb._wire.dialects import Dialect, client_dialect
 from chromadb._wire.routes import BY_OPERATION, ROUTES, V1, V2
-from chromadb.errors import UnsupportedError, VersionMismatchError
+from chromadb.errors import InvalidArgumentError, MalformedRequestError, UnsupportedError, VersionMismatchError
 
 ID = UUID("11111111-2222-3333-4444-555555555555")
 HERE = ("tenant/one", "datenbank ü")
@@ -191,6 +191,36 @@ def test_vectors_are_the_same_bits_either_way() -> None:
         operation = op.Add(ADDRESS, check_records(["a"], embeddings=tricky))
         arrived: Any = received(operation, codec.encode_request(operation, base64=base64), Dialect.V2)
         assert arrived.records.vectors.tobytes() == tricky.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("vectors", "error"),
+    [
+        ([[1.0, 2.0], [3.0]], "got 2 at query_embeddings[0] and 1 at query_embeddings[1]"),
+        ([[], []], "non-empty vectors"),
+        ([[1.0], [1e39]], "1e+39 at query_embeddings[1][0]"),
+        (["AACAPw==", [1.0, 2.0]], "got 1 at query_embeddings[0] and 2 at query_embeddings[1]"),
+        (["AACAPw"], "Invalid base64"),
+        (["AAA="], "4 bytes a number; got 2 bytes"),
+    ],
+)
+def test_vectors_that_are_none_are_refused(vectors: Any, error: str) -> None:
+    with pytest.raises((InvalidArgumentError, MalformedRequestError)) as caught:
+        asked(vectors)
+    assert error in caught.value.message()
+
+
+@pytest.mark.parametrize("vectors", [[[1, 0], [2.0, 0.5]], [[1.0, 0.0], "AAAAQAAAAD8="]])
+def test_vectors_may_be_numbers_of_any_kind_or_base64(vectors: Any) -> None:
+    assert asked(vectors).tolist() == [[1.0, 0.0], [2.0, 0.5]]
+
+
+def asked(vectors: Any) -> Any:
+    """Return the vectors of a query as a server understands them."""
+    body = json.dumps({"query_embeddings": vectors}).encode()
+    query: Any = codec.decode_request(BY_OPERATION[op.Query], {"collection_id": str(ID)}, body)
+    assert query.vectors.dtype == np.float32
+    return query.vectors
 
 
 def test_base64_is_for_writes_only() -> None:

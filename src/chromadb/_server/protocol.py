@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from chromadb._wire.errors import ErrorBody, Failure
 
@@ -45,6 +46,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_arrived()
         self._head_complete = True
         super().on_headers_complete()
+        if self.cycle.scope["method"] != "HEAD":
+            self.cycle.transport = cast(asyncio.Transport, _Joined(self.cycle))
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -81,3 +84,33 @@ class HttpProtocol(HttpToolsProtocol):
             b"connection: close\r\n\r\n%s" % (len(body), body)
         )
         self.transport.close()
+
+
+class _Joined:
+    """Where an answer is written to: its head waits for the first part of its body, to be sent together with it.
+
+    Alone it would be a system call of its own, by which the client wakes up in vain.
+    """
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._transport = cycle.transport
+        self._head: bytes | None = None
+        """None before it is known, empty when it is sent."""
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            self._transport.writelines((self._head, data))
+            self._head = b""
+        elif self._head is None and self._cycle.response_started:
+            self._head = data
+        else:
+            self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        if self._head:
+            self._transport.write(self._head)
+        self._transport.close()

@@ -66,6 +66,8 @@ class Request:
     def query(self) -> dict[str, str]:
         """The parameters of the query; of those given twice the last."""
         raw: bytes = self.scope.get("query_string", b"")
+        if not raw:
+            return {}
         try:
             return dict(parse_qsl(raw.decode("latin-1"), keep_blank_values=False, errors="strict", max_num_fields=100))
         except ValueError:

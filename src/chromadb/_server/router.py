@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -17,7 +19,11 @@ class Match(NamedTuple):
     route: Route
     template: Template
     """The one of the route's that the path fits."""
-    parameters: dict[str, str]
+    parameters: Mapping[str, str]
+
+
+REMEMBERED, LONG = 1_000, 500
+"""Paths whose routes are remembered, for most requests are for few collections, and the longest of them."""
 
 
 @dataclass
@@ -52,6 +58,10 @@ def match(method: str, path: str) -> Match:
     Raises:
         Refusal: 404 or 405.
     """
+    return _remembered(method, path) if len(path) <= LONG else _match(method, path)
+
+
+def _match(method: str, path: str) -> Match:
     segments = path.split("/")[1:]
     if len(segments) > 1 and not segments[-1]:
         segments.pop()
@@ -71,6 +81,9 @@ def match(method: str, path: str) -> Match:
         )
     route, template = node.methods[method]
     return Match(route, template, dict(zip(template.segments, map(_unquoted, values), strict=True)))
+
+
+_remembered = lru_cache(REMEMBERED)(_match)
 
 
 def _walk(node: _Node, segments: list[str], place: int) -> tuple[_Node, tuple[str, ...]] | None:

@@ -25,15 +25,19 @@ WireVector: TypeAlias = list[float] | bytes
 
 
 def vectors_from_wire(vectors: Sequence[WireVector | None], what: str) -> Any:
-    """Return vectors as ``_model.vectors`` takes them: a matrix if all are base64, else rows.
+    """Return vectors as ``_model.vectors`` takes them: a matrix if all are of one kind and length, else rows.
 
     Raises:
         InvalidArgumentError: base64 of something else than numbers of 4 bytes.
     """
-    if vectors and all(type(vector) is bytes for vector in vectors):
-        first = len(vectors[0])  # type: ignore[arg-type]
-        if first and first % 4 == 0 and all(len(vector) == first for vector in vectors):  # type: ignore[arg-type]
-            return np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(vectors), -1)  # type: ignore[arg-type]
+    shapes = {(type(vector), 0 if vector is None else len(vector)) for vector in vectors}
+    if len(shapes) == 1:
+        kind, length = shapes.pop()
+        if kind is list and length:
+            # They are floats, every one: what looks at the numbers of others has nothing to look for.
+            return np.array(vectors, dtype=np.float64)
+        if kind is bytes and length and length % 4 == 0:
+            return np.frombuffer(b"".join(cast("Sequence[bytes]", vectors)), dtype="<f4").reshape(len(vectors), -1)
     return [
         _numbers(vector, f"{what}[{row}]") if isinstance(vector, bytes) else vector
         for row, vector in enumerate(vectors)
