@@ -22,7 +22,7 @@ def with_retries(call: Callable[[], Result], retry_kwargs: Mapping[str, Any]) ->
         retry_kwargs: what ``tenacity.Retrying`` takes: ``stop``, ``wait``, ``retry``, ``reraise``, ...
 
     Raises:
-        Exception: the last attempt's; where `retry_kwargs` has a ``stop`` and no ``reraise``, a ``tenacity.RetryError``.
+        Exception: the last attempt's; a ``tenacity.RetryError`` where `retry_kwargs` has ``stop`` and no ``reraise``.
         TypeError: tenacity knows no such argument.
     """
     import tenacity
