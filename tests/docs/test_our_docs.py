@@ -204,3 +204,13 @@ def test_every_error_is_documented_with_its_classes_and_its_status() -> None:
         }
         assert set(re.findall(r"\w+", also)) == ancestors, name
         assert int(status) == classes[name]().code(), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tests_that_a_page_names_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    files = [file for file in ROOT.glob("tests/*/**/test_*.py") if ".clients" not in file.parts]
+    written = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    missing = {name for name in re.findall(r"`(test_\w+)`", text) if f"def {name}(" not in written}
+    missing |= {path for path in re.findall(r"`((?:tests|benchmarks)/[\w/.]+)`", text) if not (ROOT / path).exists()}
+    assert missing == set()
