@@ -1,7 +1,7 @@
 # make quickstart   from a fresh clone to answers
 # make test         all tests
 # make test-compat  published clients and servers of every generation against ours; fetches them once, 1.5 GB
-# make test-heavy   embedding functions whose libraries are too large for every run (torch, ...); installs them first
+# make test-heavy   embedding functions whose libraries are too large for every run (torch, ...); installs them first, 7 GB
 # make fuzz         a fuzzer over the server's OpenAPI document
 # make torture      kills, faults and losses of power for MINUTES=5; nothing acknowledged may be lost (see docs/durability.md)
 # make check        style, types, layers, generated code

@@ -8,12 +8,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from chromadb._embed.provider import ProviderEmbeddingFunction
+from chromadb._embed.provider import ProviderFunction
 from chromadb._embed.table import FUNCTIONS, Row
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "providers.md"
 _TABLE = re.compile(r"(<!-- table of functions -->\n).*?(<!-- end -->)", re.DOTALL)
-_PARAMETERS = re.compile(r"(<!-- parameters: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_PARAMETERS = re.compile(r"(<!-- parameters: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _KINDS = {
     "local": "this machine",
     "server": "your server",
@@ -52,7 +52,7 @@ def parameters(row: Row) -> str:
             continue
         default = "" if parameter.default is inspect.Parameter.empty else f"`{parameter.default!r}`"
         lines.append(f"| `{parameter.name}` | {default} | {about[parameter.name].rstrip('.')} |\n")
-    if issubclass(found, ProviderEmbeddingFunction):
+    if issubclass(found, ProviderFunction):
         lines.append("\n" + _limits(found))
     return "".join(lines)
 
@@ -66,7 +66,7 @@ def render(document: str) -> str:
     return _PARAMETERS.sub(lambda match: match[1] + parameters(rows[match[2]]) + match[3], document)
 
 
-def _limits(found: type[ProviderEmbeddingFunction]) -> str:
+def _limits(found: type[ProviderFunction]) -> str:
     about = found.provider
     most = f"A request has at most {about.inputs:,} texts"
     if about.input_bytes:

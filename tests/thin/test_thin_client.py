@@ -16,7 +16,7 @@ import pytest
 from chromadb._embed.table import FUNCTIONS
 
 ROOT = Path(__file__).parents[2]
-ALLOWED = {"httpx", "msgspec", "numpy", "orjson", "python-dotenv", "sniffio", "typing-extensions"}
+ALLOWED = {"httpx", "msgspec", "numpy", "orjson", "python-dotenv", "sniffio", "tenacity", "typing-extensions"}
 
 # What is installed beside these tests is hidden, as if only what the thin client declares were there.
 HIDE = """

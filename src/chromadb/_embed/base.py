@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from chromadb._embed.retries import with_retries
 from chromadb._model.names import describe, shorten
 from chromadb._model.types import Embeddable, Embeddings, Space
 from chromadb.errors import EmbeddingFunctionError
@@ -30,6 +31,21 @@ class EmbeddingFunction(Protocol[D_contra]):
     def embed_query(self, input: D_contra) -> Embeddings:
         """Return one vector per query; by default the same as for what is stored."""
         return self(input)
+
+    def embed_with_retries(self, input: D_contra, **retry_kwargs: Any) -> Embeddings:
+        """Return the vectors, and try again where the function fails for what may be a passing reason.
+
+        Args:
+            input: what is embedded.
+            retry_kwargs: what ``tenacity.Retrying`` takes: ``stop``, ``wait``, ``retry``, ``reraise``, ...; without
+                them six attempts are made, after pauses that grow from 0.5 s.
+
+        Raises:
+            Exception: the function's own at the last attempt; a ``tenacity.RetryError`` where ``stop`` is given and
+                ``reraise`` is not.
+            EmbeddingFunctionError: what the function returns cannot be used.
+        """
+        return list(with_retries(lambda: embed(self, input), retry_kwargs))
 
     @staticmethod
     def name() -> str:

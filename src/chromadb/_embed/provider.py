@@ -74,12 +74,12 @@ class Provider(NamedTuple):
 _OPTIONS = Options.__optional_keys__
 
 
-class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
-    """Embed texts at a provider.
+class ProviderFunction:
+    """What functions share that ask a provider, whatever kind of vectors it gives.
 
     A subclass sets `provider`, keeps the parameters of its constructor as attributes of the same names, and defines
-    `_connect` and `_request`. What a collection stores follows from the parameters: all but `api_key`, and those that
-    are by keyword only where they differ from their defaults.
+    `_connect`, `_request` and `_checked`. What a collection stores follows from the parameters: all but `api_key`, and
+    those that are by keyword only where they differ from their defaults.
     """
 
     provider: ClassVar[Provider]
@@ -111,7 +111,15 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
         raise NotImplementedError
 
     def _request(self, client: Any, texts: list[str], purpose: Purpose) -> Any:
-        """Send one request and return the vectors, one per text, in order: lists, or an array."""
+        """Send one request and return the vectors, one per text, in order."""
+        raise NotImplementedError
+
+    def _checked(self, answer: Any, texts: list[str]) -> Any:
+        """Return what `_request` returned as vectors of their kind, one per text.
+
+        Raises:
+            EmbeddingAnswerError: it is none.
+        """
         raise NotImplementedError
 
     def _texts_per_request(self) -> int:
@@ -125,35 +133,13 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
 
     # --- embedding ---------------------------------------------------------------------------------
 
-    def __call__(self, input: Documents | None = None, *, texts: Documents | None = None) -> Embeddings:
-        """Return one float32 array per text, in the order of the texts.
-
-        Args:
-            input: the texts.
-            texts: the same by another name, as parts of the documentation have it.
-
-        Raises:
-            EmbeddingProviderError: the provider cannot or will not embed the texts; the class says why.
-        """
-        return list(self._embed(input if texts is None else texts, "document"))
-
-    def embed_query(self, input: Documents) -> Embeddings:
-        """Return one float32 array per query, made for finding documents where the model tells the two apart."""
-        return list(self._embed(input, "query"))
-
-    def _embed(self, texts: object, purpose: Purpose) -> NDArray[np.float32]:
+    def _vectors(self, texts: object, purpose: Purpose) -> Iterator[Any]:
+        """Yield the vectors of texts, those of a request together."""
         if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
             raise EmbeddingFunctionError(f"Expected the texts to embed to be a list of str, got {describe(texts)}.")
-        if not texts:
-            return np.empty((0, 0), dtype=np.float32)
-        parts = [part for batch in self._batches(texts) for part in self._embed_parts(batch, purpose)]
-        dimensions = {part.shape[1] for part in parts}
-        if len(dimensions) > 1:
-            raise EmbeddingAnswerError(
-                f"{self.provider.title} answered with vectors of the dimensions {sorted(dimensions)} for "
-                f"{self._model()}; those of a collection have one. Ask it for a definite version of the model."
-            )
-        return np.concatenate(parts)
+        if texts:
+            for batch in self._batches(texts):
+                yield from self._embed_parts(batch, purpose)
 
     def _batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
         most = self.provider.input_bytes or float("inf")
@@ -168,7 +154,7 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
             filled += len(data)
         yield batch
 
-    def _embed_parts(self, texts: list[str], purpose: Purpose) -> Iterator[NDArray[np.float32]]:
+    def _embed_parts(self, texts: list[str], purpose: Purpose) -> Iterator[Any]:
         """Yield the vectors of a batch: halves of it, where its texts are too long together."""
         try:
             yield self._embed_batch(texts, purpose)
@@ -179,28 +165,9 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
             yield from self._embed_parts(texts[:half], purpose)
             yield from self._embed_parts(texts[half:], purpose)
 
-    def _embed_batch(self, texts: list[str], purpose: Purpose) -> NDArray[np.float32]:
+    def _embed_batch(self, texts: list[str], purpose: Purpose) -> Any:
         client = self._client()
-        answer = self._repeat(lambda: self._request(client, texts, purpose), texts)
-        try:
-            vectors = np.asarray(answer, dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise EmbeddingAnswerError(
-                f"Expected {self.provider.title} to answer with vectors of numbers, got {shorten(answer)}. "
-                "Check the address and the model."
-            ) from error
-        wanted = getattr(self, "dimensions", None) or getattr(self, "dimension", None)
-        if vectors.ndim != 2 or len(vectors) != len(texts) or 0 in vectors.shape:
-            raise EmbeddingAnswerError(
-                f"Expected {self.provider.title} to answer with {len(texts)} vectors, one per text, got an answer of "
-                f"shape {vectors.shape}. Check the address and the model."
-            )
-        if wanted and vectors.shape[1] != wanted:
-            raise EmbeddingAnswerError(
-                f"Expected {self.provider.title} to answer with vectors of dimension {wanted}, as asked, got "
-                f"dimension {vectors.shape[1]}. Check whether {self._model()} can be asked for a dimension."
-            )
-        return vectors
+        return self._checked(self._repeat(lambda: self._request(client, texts, purpose), texts), texts)
 
     def _client(self) -> Any:
         """Return the client of this process: connections are not shared with a child."""
@@ -285,10 +252,6 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
         """Return the name by which collections remember this function."""
         return cls.provider.name
 
-    def default_space(self) -> Space:
-        """Return ``"cosine"``."""
-        return "cosine"
-
     def get_config(self) -> dict[str, Any]:
         """Return the parameters of the constructor, without the key and other secrets."""
         config: dict[str, Any] = {}
@@ -352,6 +315,61 @@ class ProviderEmbeddingFunction(EmbeddingFunction[Documents]):
                     f"Expected {name} to be {shorten(old)}, as the collection has it, got {shorten(new)}: its vectors "
                     "could not be compared with those that are stored. Embed the documents again into a new collection."
                 )
+
+
+class ProviderEmbeddingFunction(ProviderFunction, EmbeddingFunction[Documents]):
+    """Embed texts at a provider whose vectors are dense: `_request` returns lists, or an array."""
+
+    def __call__(self, input: Documents | None = None, *, texts: Documents | None = None) -> Embeddings:
+        """Return one float32 array per text, in the order of the texts.
+
+        Args:
+            input: the texts.
+            texts: the same by another name, as parts of the documentation have it.
+
+        Raises:
+            EmbeddingProviderError: the provider cannot or will not embed the texts; the class says why.
+        """
+        return self._embed(input if texts is None else texts, "document")
+
+    def embed_query(self, input: Documents) -> Embeddings:
+        """Return one float32 array per query, made for finding documents where the model tells the two apart."""
+        return self._embed(input, "query")
+
+    def _embed(self, texts: object, purpose: Purpose) -> Embeddings:
+        parts: list[NDArray[np.float32]] = list(self._vectors(texts, purpose))
+        dimensions = {part.shape[1] for part in parts}
+        if len(dimensions) > 1:
+            raise EmbeddingAnswerError(
+                f"{self.provider.title} answered with vectors of the dimensions {sorted(dimensions)} for "
+                f"{self._model()}; those of a collection have one. Ask it for a definite version of the model."
+            )
+        return [vector for part in parts for vector in part]
+
+    def _checked(self, answer: Any, texts: list[str]) -> NDArray[np.float32]:
+        try:
+            vectors = np.asarray(answer, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise EmbeddingAnswerError(
+                f"Expected {self.provider.title} to answer with vectors of numbers, got {shorten(answer)}. "
+                "Check the address and the model."
+            ) from error
+        wanted = getattr(self, "dimensions", None) or getattr(self, "dimension", None)
+        if vectors.ndim != 2 or len(vectors) != len(texts) or 0 in vectors.shape:
+            raise EmbeddingAnswerError(
+                f"Expected {self.provider.title} to answer with {len(texts)} vectors, one per text, got an answer of "
+                f"shape {vectors.shape}. Check the address and the model."
+            )
+        if wanted and vectors.shape[1] != wanted:
+            raise EmbeddingAnswerError(
+                f"Expected {self.provider.title} to answer with vectors of dimension {wanted}, as asked, got "
+                f"dimension {vectors.shape[1]}. Check whether {self._model()} can be asked for a dimension."
+            )
+        return vectors
+
+    def default_space(self) -> Space:
+        """Return ``"cosine"``."""
+        return "cosine"
 
 
 def _parameters(function_class: type) -> list[inspect.Parameter]:

@@ -139,6 +139,15 @@ FUNCTIONS: tuple[Row, ...] = (
         key="CHROMA_BASETEN_API_KEY",
     ),
     Row(
+        "chroma-cloud-qwen",
+        "Chroma Cloud Qwen",
+        f"{_PROVIDERS}.chroma_cloud:ChromaCloudQwenEmbeddingFunction",
+        "chroma_cloud_qwen_embedding_function",
+        "hosted",
+        f"{_WIRE}::chroma-cloud-qwen",
+        key="CHROMA_API_KEY",
+    ),
+    Row(
         "cloudflare_workers_ai",
         "Cloudflare Workers AI",
         f"{_PROVIDERS}.cloudflare_workers_ai:CloudflareWorkersAIEmbeddingFunction",
@@ -306,6 +315,15 @@ FUNCTIONS: tuple[Row, ...] = (
         "sparse",
         "tests/unit/embed/sparse/test_bm25.py",
         extra="bm25",
+    ),
+    Row(
+        "chroma-cloud-splade",
+        "Chroma Cloud Splade",
+        f"{_PROVIDERS}.chroma_cloud:ChromaCloudSpladeEmbeddingFunction",
+        "chroma_cloud_splade_embedding_function",
+        "sparse",
+        "tests/unit/embed/providers/test_chroma_cloud.py",
+        key="CHROMA_API_KEY",
     ),
     Row(
         "bm25",

@@ -53,7 +53,6 @@ def save_bert(folder: Path, kind: str) -> Path:
 
 @pytest.fixture(scope="module")
 def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
-    pytest.importorskip("sentence_transformers", reason="sentence-transformers comes with make test-heavy")
     return str(save_bert(tmp_path_factory.mktemp("bert"), "BertModel"))
 
 
@@ -142,7 +141,6 @@ def test_an_instruction_guides_the_words_and_is_not_among_them(sentences: str, m
 
 @pytest.mark.heavy
 def test_text2vec_gives_the_means_of_words(bert: str) -> None:
-    pytest.importorskip("text2vec", reason="text2vec comes with make test-heavy")
     function = Text2VecEmbeddingFunction(model_name=bert)
     for text, vector in zip(["猫", "狗 plays"], function(["猫", "狗 plays"]), strict=True):
         assert vector.dtype == np.float32
@@ -157,7 +155,6 @@ def test_text2vec_gives_the_means_of_words(bert: str) -> None:
 
 @pytest.fixture(scope="module")
 def splade(tmp_path_factory: pytest.TempPathFactory) -> str:
-    pytest.importorskip("sentence_transformers", reason="sentence-transformers comes with make test-heavy")
     return str(save_bert(tmp_path_factory.mktemp("splade"), "BertForMaskedLM"))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import sys
 from collections.abc import Callable
@@ -22,7 +21,6 @@ from chromadb.utils.embedding_functions import OpenCLIPEmbeddingFunction
 
 heavy = [
     pytest.mark.heavy,
-    pytest.mark.skipif(importlib.util.find_spec("open_clip") is None, reason="open-clip-torch is not installed"),
     # of torch and of the libraries beside it, about themselves
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
 ]

@@ -17,6 +17,7 @@ from chromadb._embed.registry import (
     known_embedding_functions,
     register_embedding_function,
 )
+from chromadb._embed.sparse.base import sparse_known_embedding_functions
 from chromadb._embed.table import FUNCTIONS
 from chromadb._model.types import Documents, Embeddings
 from chromadb.errors import EmbeddingFunctionError
@@ -59,6 +60,18 @@ def test_the_built_in_names_are_known() -> None:
     assert set(known_embedding_functions) == set(rows)
     for name, function_class in known_embedding_functions.items():
         assert function_class.name() == rows[name].name  # type: ignore[attr-defined]
+
+
+def test_every_name_that_the_published_version_registers_is_known() -> None:
+    dense = """
+        amazon_bedrock baseten chroma-cloud-qwen chroma_langchain cloudflare_workers_ai cohere default google_gemini
+        google_genai google_generative_ai google_palm google_vertex huggingface huggingface_server instructor jina
+        mistral morph nomic ollama onnx_mini_lm_l6_v2 open_clip openai perplexity roboflow sentence_transformer text2vec
+        together_ai voyageai
+    """
+    sparse = "bm25 chroma-cloud-splade chroma_bm25 fastembed_sparse huggingface_sparse"
+    assert set(dense.split()) <= set(known_embedding_functions)
+    assert set(sparse.split()) <= set(sparse_known_embedding_functions)
 
 
 @pytest.mark.parametrize("decorator", [register_embedding_function, register_embedding_function()])

@@ -13,6 +13,7 @@ from chromadb._embed import http
 from chromadb._embed.images import import_pillow, jpeg_base64, to_picture
 from chromadb._embed.provider import Options, Provider, ProviderEmbeddingFunction, Purpose
 from chromadb._model.names import describe, shorten
+from chromadb._model.types import Embeddings
 from chromadb.errors import EmbeddingAnswerError, EmbeddingFunctionError
 
 _CLOUD = "https://infer.roboflow.com"
@@ -61,7 +62,7 @@ class RoboflowEmbeddingFunction(ProviderEmbeddingFunction):
     def _model(self) -> str:
         return "CLIP"
 
-    def _embed(self, texts: object, purpose: Purpose) -> NDArray[np.float32]:
+    def _embed(self, texts: object, purpose: Purpose) -> Embeddings:
         if isinstance(texts, (str, np.ndarray)) or not isinstance(texts, (list, tuple)):
             raise EmbeddingFunctionError(f"Expected the input to be a list of texts and images, got {describe(texts)}.")
         vectors: NDArray[np.float32] | None = None
@@ -70,7 +71,7 @@ class RoboflowEmbeddingFunction(ProviderEmbeddingFunction):
             if vectors is None:
                 vectors = np.empty((len(texts), found.shape[1]), dtype=np.float32)
             vectors[places] = found
-        return np.empty((0, 0), dtype=np.float32) if vectors is None else vectors
+        return [] if vectors is None else list(vectors)
 
     def _parts(self, items: Sequence[Any]) -> Iterator[tuple[list[int], list[str]]]:
         """Yield what goes with one request each, and its places: texts, or images as JPEG files in base64."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, Protocol, TypedDict, TypeVar, runtime_checkable
 
 from chromadb._embed.registry import Registry, register_in
+from chromadb._embed.retries import with_retries
 from chromadb._embed.table import registered_sparse
 from chromadb._model.names import shorten
 from chromadb._model.sparse import SparseVectors
@@ -31,6 +32,20 @@ class SparseEmbeddingFunction(Protocol[D_contra]):
     def embed_query(self, input: D_contra) -> SparseVectors:
         """Return one sparse vector per query; by default the same as for what is stored."""
         return self(input)
+
+    def embed_with_retries(self, input: D_contra, **retry_kwargs: Any) -> SparseVectors:
+        """Return the vectors, and try again where the function fails for what may be a passing reason.
+
+        Args:
+            input: what is embedded.
+            retry_kwargs: what ``tenacity.Retrying`` takes; without them six attempts are made, after pauses that grow
+                from 0.5 s.
+
+        Raises:
+            Exception: the function's own at the last attempt; a ``tenacity.RetryError`` where ``stop`` is given and
+                ``reraise`` is not.
+        """
+        return with_retries(lambda: self(input), retry_kwargs)
 
     @staticmethod
     def name() -> str:

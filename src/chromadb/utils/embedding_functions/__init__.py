@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from chromadb._embed.open_clip import OpenCLIPEmbeddingFunction
     from chromadb._embed.providers.amazon_bedrock import AmazonBedrockEmbeddingFunction
     from chromadb._embed.providers.baseten import BasetenEmbeddingFunction
+    from chromadb._embed.providers.chroma_cloud import (
+        ChromaCloudQwenEmbeddingFunction,
+        ChromaCloudSpladeEmbeddingFunction,
+    )
     from chromadb._embed.providers.cloudflare_workers_ai import CloudflareWorkersAIEmbeddingFunction
     from chromadb._embed.providers.cohere import CohereEmbeddingFunction
     from chromadb._embed.providers.google import (
@@ -58,6 +62,8 @@ __all__ = [
     "Bm25EmbeddingFunction",
     "CachedEmbeddingFunction",
     "ChromaBm25EmbeddingFunction",
+    "ChromaCloudQwenEmbeddingFunction",
+    "ChromaCloudSpladeEmbeddingFunction",
     "ChromaLangchainEmbeddingFunction",
     "CloudflareWorkersAIEmbeddingFunction",
     "CohereEmbeddingFunction",

@@ -18,7 +18,6 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cat", "dog", "house", "t
 @pytest.fixture
 def splade(tmp_path: Path) -> Path:
     """Make a model of the form of SPLADE: words in, weights of the vocabulary out."""
-    pytest.importorskip("fastembed", reason="fastembed comes with make test-heavy")
     import onnx
     from onnx import TensorProto, helper, numpy_helper
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -57,7 +56,6 @@ def splade(tmp_path: Path) -> Path:
 @pytest.fixture
 def stopwords(tmp_path: Path) -> Path:
     """Make the folder with the lists of stop words that fastembed's BM25 reads."""
-    pytest.importorskip("fastembed", reason="fastembed comes with make test-heavy")
     (tmp_path / "english.txt").write_text("the\nof\n")
     (tmp_path / "german.txt").write_text("der\nvon\n")
     return tmp_path

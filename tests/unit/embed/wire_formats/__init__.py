@@ -23,6 +23,7 @@ FORMATS: dict[str, WireFormat] = {
         openai.Perplexity(),
         openai.TogetherAI(),
         openai.VoyageAI(),
+        plain.ChromaCloud(),
         plain.Cloudflare(),
         plain.HuggingFace(),
         plain.HuggingFaceServer(),

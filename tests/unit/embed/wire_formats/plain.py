@@ -1,4 +1,4 @@
-"""Formats of their own: Ollama, Hugging Face, its embedding server, Cloudflare, Nomic."""
+"""Formats of their own: Ollama, Hugging Face, its embedding server, Cloudflare, Nomic, Chroma Cloud."""
 
 from __future__ import annotations
 
@@ -164,3 +164,52 @@ class Nomic(WireFormat):
 
     def too_long(self, asked: Asked) -> tuple[int, Any]:
         return 422, {"detail": "text at index 1 has too many tokens"}
+
+
+class ChromaCloud(WireFormat):
+    """POST /, as the client of 1.5.9 was observed to send it."""
+
+    name = "chroma-cloud-qwen"
+    class_name = "ChromaCloudQwenEmbeddingFunction"
+    path = "/"
+    key_header = "x-chroma-token"
+    model_parameter = "model"
+    tells_queries = True
+    arguments = {"model": "Qwen/Qwen3-Embedding-0.6B", "task": "nl_to_code"}
+
+    def texts(self, asked: Asked) -> list[str]:
+        texts = asked.body["texts"]
+        assert isinstance(texts, list)
+        return texts
+
+    def model(self, asked: Asked) -> str:
+        return asked.headers["x-chroma-embedding-model"]
+
+    def purpose(self, asked: Asked) -> str | None:
+        return "query" if asked.body["instructions"].startswith("Given a question about coding") else "document"
+
+    def answer(self, vectors: list[list[float]], asked: Asked) -> Any:
+        return {"embeddings": vectors}
+
+    def error(self, status: int, text: str, asked: Asked) -> Any:
+        return {"error": text}
+
+
+class ChromaCloudSparse(ChromaCloud):
+    """POST /embed_sparse."""
+
+    name = "chroma-cloud-splade"
+    class_name = "ChromaCloudSpladeEmbeddingFunction"
+    path = "/embed_sparse"
+    tells_queries = False
+    arguments = {}
+
+    def purpose(self, asked: Asked) -> str | None:
+        return None
+
+    def answer(self, vectors: list[list[float]], asked: Asked) -> Any:
+        assert asked.body["task"] == asked.body["target"] == ""
+        tokens = asked.body["fetch_tokens"]
+        assert tokens in ("true", "false")
+        labels = {"labels": ["of the first", "of the second"]} if tokens == "true" else {}
+        return {"embeddings": [{"indices": [9, 4], "values": vector[1:3], **labels} for vector in vectors]}
