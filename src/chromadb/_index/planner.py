@@ -25,9 +25,9 @@ The estimates were fitted for codes of 8 bits on one core with 100,000 clustered
 microseconds, and checked with a million. A walk costs 60, 0.85 for each unit of ef and 0.35 for each thousand of them
 squared, half as much more among a million; a comparison one by one 40 and 0.8 for each allowed entry. A scan costs
 0.0017 for each entry, 0.03 for each that is allowed and, where these are scattered, up to 0.16 more for the way to
-each, twice as much among a million. Cells cost 80, 0.6 for each that is looked into, 0.01 for each code compared there,
-0.002 for each other one, and 0.25 for each that is compared again by longer codes. What is spent on codes
-grows with the dimension.
+each, four times as much among a million. Cells cost 100, 0.09 for each that there is, 1 for each that is looked into,
+0.015 for each code compared there, 0.004 for each other one, and 0.3 for each that is compared again by longer codes.
+What is spent on codes grows with the dimension.
 
 A graph of more vectors takes a wider walk for the same recall: of a million, ef=100 finds 0.92 of the ten nearest, and
 ef=316 finds 0.984. So ``ef_search`` is meant for `ORDINARY` vectors, and grows with the square root of their number.
@@ -56,6 +56,9 @@ MARGIN = 1.3
 CELLS_DEPTH, SCAN_DEPTH = 16, 16
 """How many times the depth is taken from codes, to be compared as far as it is needed; of larger segments more."""
 
+ONE_BY_ONE = 3000
+"""Codes at most that are compared one by one: where more go with the vectors, cells take a quarter of the time."""
+
 ORDINARY = 100_000
 """Vectors of a segment up to which the effort of a walk is what is asked for."""
 
@@ -68,8 +71,8 @@ allowed; otherwise only the farther ones are, and of these a walk finds few: a r
 
 VICINITIES, LESS = (0.25, 5), 0.5
 """No walk is begun if in the nearest cells, which hold so many times `ef` entries, less than so much of the share that
-a filter allows everywhere is allowed: it would find too few, and cost as much as a look into the cells. The wider of the
-two alone let two thirds of such walks among a million begin, both together one of 60; of random filters, they stop none."""
+a filter allows everywhere is allowed: it would find too few, and cost as much as a look into the cells. The wider of
+the two alone let two thirds of such walks among a million begin, both together one of 60; random filters pass both."""
 
 BINARY_EFFORT = 2
 """By how much more candidates a graph over codes of one bit has to look at."""
@@ -143,7 +146,7 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
         int(effort(segment, ef_search) * min(entries / count, FILTERED_EFFORT)), int(MARGIN * wanted * entries / count)
     )
     scan, walk = scan_cost(entries, count, len(query)), walk_cost(entries, ef)
-    if compare_cost(count, len(query)) < min(scan, walk):
+    if count <= ONE_BY_ONE and compare_cost(count, len(query)) < min(scan, walk):
         return segment.graph.compare(query, allowed.numbers)
     # Cells are by l2: of little use where long vectors are near wherever they are.
     blind = allowed.all or segment.recipe.space == "ip"
@@ -154,18 +157,20 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
         if not allowed.all:
             inside = allowed.holds(found.entries)
             nearer = inside[: len(inside) // 2]
-            typical = np.count_nonzero(nearer) >= TYPICAL * len(nearer) * count / entries
+            typical = bool(np.count_nonzero(nearer) >= TYPICAL * len(nearer) * count / entries)
             found = Candidates(found.entries[inside], found.distances[inside])
         if typical and len(found.entries) >= 2 * n:
             return found
-    # Of a million, half as many gave a recall of 0.965 where these gave 0.995.
-    deep = int(CELLS_DEPTH * growth(segment) ** 0.6) * wanted
-    if order is not None and cells_cost(segment, allowed, deep, len(query)) < scan:
-        # Longer codes leave less doubt, so that fewer vectors have to be read.
-        codes = None if segment.graph.binary else segment.graph.codes
-        found = segment.cells.nearest(query, deep, allowed.bitmap, allowed.in_cell, order, codes)
-        if len(found.entries) >= min(wanted, count):
-            return found
+    if order is not None:
+        # Of half a million that are allowed, half as many gave a recall of 0.965 where these gave 0.995.
+        deep = int(CELLS_DEPTH * growth(segment) ** 0.8) * wanted
+        compared = max(min(deep, count), enough(count, int(np.count_nonzero(allowed.in_cell))))
+        if cells_cost(segment, allowed, compared, deep, len(query)) < scan:
+            # Longer codes leave less doubt, so that fewer vectors have to be read.
+            codes = None if segment.graph.binary else segment.graph.codes
+            found = segment.cells.nearest(query, deep, allowed.bitmap, allowed.in_cell, order, compared, codes)
+            if len(found.entries) >= min(wanted, count):
+                return found
     return segment.graph.scan(query, SCAN_DEPTH * wanted, None if allowed.all else allowed.bitmap)
 
 
@@ -203,18 +208,26 @@ def walk_cost(entries: int, ef: int) -> float:
 
 def scan_cost(entries: int, count: int, dimension: int) -> float:
     """Return an estimate of a comparison of all allowed codes, in microseconds."""
-    scattered = 0.16 * (entries / ORDINARY) ** 0.3 * (1 - count / entries)
+    scattered = 0.16 * (entries / ORDINARY) ** 0.55 * (1 - count / entries)
     return float(0.0017 * entries + (scattered + 0.03 * dimension / 384) * count)
 
 
-def cells_cost(segment: Segment, allowed: Allowed, deep: int, dimension: int) -> float:
-    """Return an estimate of a comparison of `deep` codes of the nearest cells that hold any, in microseconds."""
+def cells_cost(segment: Segment, allowed: Allowed, compared: int, deep: int, dimension: int) -> float:
+    """Return an estimate of a look into the nearest cells that hold any of what is allowed, in microseconds.
+
+    Args:
+        segment: what is searched.
+        allowed: which entries may be returned.
+        compared: how many allowed codes are compared.
+        deep: how many are compared again by longer codes.
+        dimension: of the vectors.
+    """
     cells, held = segment.cells, int(np.count_nonzero(allowed.in_cell))
-    compared = enough(allowed.count, held)
     visited = held * compared / max(1, allowed.count)
-    others = len(cells) * visited / cells.count - compared
+    others = max(0.0, len(cells) * visited / cells.count - compared)
     again = 0 if segment.graph.binary else min(deep, compared)
-    return 80 + 0.6 * visited + 0.002 * max(0.0, others) + (0.01 * compared + 0.25 * again) * dimension / 384
+    codes = (0.09 * cells.count + 0.015 * compared + 0.3 * again) * dimension / 384
+    return 100 + visited + 0.004 * others + codes
 
 
 def compare_cost(count: int, dimension: int) -> float:
