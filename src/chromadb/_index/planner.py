@@ -25,9 +25,9 @@ The estimates were fitted for codes of 8 bits on one core with 100,000 clustered
 microseconds, and checked with a million. A walk costs 60, 0.85 for each unit of ef and 0.35 for each thousand of them
 squared, half as much more among a million; a comparison one by one 40 and 0.8 for each allowed entry. A scan costs
 0.0017 for each entry, 0.03 for each that is allowed and, where these are scattered, up to 0.16 more for the way to
-each, twice as much among a million. Cells cost 80, 0.6 for each that is looked into, 0.01 for each code compared there,
-0.002 for each other one, and 0.25 for each that is compared again by longer codes. What is spent on codes
-grows with the dimension.
+each, four times as much among a million. Cells cost 100, 0.09 for each that there is, 1 for each that is looked into,
+0.015 for each code compared there, 0.004 for each other one, and 0.3 for each that is compared again by longer codes.
+What is spent on codes grows with the dimension.
 
 A graph of more vectors takes a wider walk for the same recall: of a million, ef=100 finds 0.92 of the ten nearest, and
 ef=316 finds 0.984. So ``ef_search`` is meant for `ORDINARY` vectors, and grows with the square root of their number.
@@ -56,6 +56,9 @@ MARGIN = 1.3
 CELLS_DEPTH, SCAN_DEPTH = 16, 16
 """How many times the depth is taken from codes, to be compared as far as it is needed; of larger segments more."""
 
+ONE_BY_ONE = 3000
+"""Codes at most that are compared one by one: where more go with the vectors, cells take a quarter of the time."""
+
 ORDINARY = 100_000
 """Vectors of a segment up to which the effort of a walk is what is asked for."""
 
@@ -63,12 +66,13 @@ FILTERED_EFFORT = 1.6
 """By how much more at most if a filter leaves fewer of them."""
 
 TYPICAL = 0.5
-"""Of the candidates of a walk at least this part of the share that a filter allows everywhere has to be allowed;
-otherwise only the farthest of them are, and of these a walk finds few."""
+"""Of the nearer half of a walk's candidates at least this part of the share that a filter allows everywhere has to be
+allowed; otherwise only the farther ones are, and of these a walk finds few: a recall of 0.6 where it was kept."""
 
-VICINITY, LESS = 5, 0.5
+VICINITIES, LESS = (0.25, 5), 0.5
 """No walk is begun if in the nearest cells, which hold so many times `ef` entries, less than so much of the share that
-a filter allows everywhere is allowed: it would find too few, and cost as much as a look into the cells."""
+a filter allows everywhere is allowed: it would find too few, and cost as much as a look into the cells. The wider of
+the two alone let two thirds of such walks among a million begin, both together one of 60; random filters pass both."""
 
 BINARY_EFFORT = 2
 """By how much more candidates a graph over codes of one bit has to look at."""
@@ -142,28 +146,31 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
         int(effort(segment, ef_search) * min(entries / count, FILTERED_EFFORT)), int(MARGIN * wanted * entries / count)
     )
     scan, walk = scan_cost(entries, count, len(query)), walk_cost(entries, ef)
-    if compare_cost(count, len(query)) < min(scan, walk):
+    if count <= ONE_BY_ONE and compare_cost(count, len(query)) < min(scan, walk):
         return segment.graph.compare(query, allowed.numbers)
     # Cells are by l2: of little use where long vectors are near wherever they are.
     blind = allowed.all or segment.recipe.space == "ip"
     order = None if blind else segment.cells.by_distance(query)
     if walk <= scan and (order is None or here_too(segment, allowed, order, ef)):
         found = segment.graph.nearest(query, ef)
-        needed = 2.0 * n
+        typical = True
         if not allowed.all:
-            needed = max(needed, TYPICAL * len(found.entries) * count / entries)
             inside = allowed.holds(found.entries)
+            nearer = inside[: len(inside) // 2]
+            typical = bool(np.count_nonzero(nearer) >= TYPICAL * len(nearer) * count / entries)
             found = Candidates(found.entries[inside], found.distances[inside])
-        if len(found.entries) >= needed:
+        if typical and len(found.entries) >= 2 * n:
             return found
-    # Among a million, half as many gave a recall of 0.985 where these gave 0.995.
-    deep = int(CELLS_DEPTH * growth(segment) ** 0.3) * wanted
-    if order is not None and cells_cost(segment, allowed, deep, len(query)) < scan:
-        # Longer codes leave less doubt, so that fewer vectors have to be read.
-        codes = None if segment.graph.binary else segment.graph.codes
-        found = segment.cells.nearest(query, deep, allowed.bitmap, allowed.in_cell, order, codes)
-        if len(found.entries) >= min(wanted, count):
-            return found
+    if order is not None:
+        # Of half a million that are allowed, half as many gave a recall of 0.965 where these gave 0.995.
+        deep = int(CELLS_DEPTH * growth(segment) ** 0.8) * wanted
+        compared = max(min(deep, count), enough(count, int(np.count_nonzero(allowed.in_cell))))
+        if cells_cost(segment, allowed, compared, deep, len(query)) < scan:
+            # Longer codes leave less doubt, so that fewer vectors have to be read.
+            codes = None if segment.graph.binary else segment.graph.codes
+            found = segment.cells.nearest(query, deep, allowed.bitmap, allowed.in_cell, order, compared, codes)
+            if len(found.entries) >= min(wanted, count):
+                return found
     return segment.graph.scan(query, SCAN_DEPTH * wanted, None if allowed.all else allowed.bitmap)
 
 
@@ -176,10 +183,12 @@ def here_too(segment: Segment, allowed: Allowed, order: NDArray[np.int64], ef: i
         order: all cells, the nearest first.
         ef: how many candidates a walk would look at.
     """
-    sizes = np.cumsum(segment.cells.sizes[order])
-    near = order[: int(np.searchsorted(sizes, VICINITY * ef)) + 1]
-    share = np.mean(allowed.holds(segment.cells.entries_of(near)))
-    return bool(share >= LESS * allowed.count / len(allowed))
+    sizes, least = np.cumsum(segment.cells.sizes[order]), LESS * allowed.count / len(allowed)
+    for vicinity in VICINITIES:
+        near = order[: int(np.searchsorted(sizes, vicinity * ef)) + 1]
+        if np.mean(allowed.holds(segment.cells.entries_of(near))) < least:
+            return False
+    return True
 
 
 def effort(segment: Segment, ef_search: int) -> int:
@@ -199,17 +208,26 @@ def walk_cost(entries: int, ef: int) -> float:
 
 def scan_cost(entries: int, count: int, dimension: int) -> float:
     """Return an estimate of a comparison of all allowed codes, in microseconds."""
-    scattered = 0.16 * (entries / ORDINARY) ** 0.3 * (1 - count / entries)
+    scattered = 0.16 * (entries / ORDINARY) ** 0.55 * (1 - count / entries)
     return float(0.0017 * entries + (scattered + 0.03 * dimension / 384) * count)
 
 
-def cells_cost(segment: Segment, allowed: Allowed, deep: int, dimension: int) -> float:
-    """Return an estimate of a comparison of `deep` codes of the nearest cells that hold any, in microseconds."""
-    cells, compared = segment.cells, enough(allowed.count)
-    visited = float(np.count_nonzero(allowed.in_cell)) * compared / max(1, allowed.count)
-    others = len(cells) * visited / cells.count - compared
+def cells_cost(segment: Segment, allowed: Allowed, compared: int, deep: int, dimension: int) -> float:
+    """Return an estimate of a look into the nearest cells that hold any of what is allowed, in microseconds.
+
+    Args:
+        segment: what is searched.
+        allowed: which entries may be returned.
+        compared: how many allowed codes are compared.
+        deep: how many are compared again by longer codes.
+        dimension: of the vectors.
+    """
+    cells, held = segment.cells, int(np.count_nonzero(allowed.in_cell))
+    visited = held * compared / max(1, allowed.count)
+    others = max(0.0, len(cells) * visited / cells.count - compared)
     again = 0 if segment.graph.binary else min(deep, compared)
-    return 80 + 0.6 * visited + 0.002 * max(0.0, others) + (0.01 * compared + 0.25 * again) * dimension / 384
+    codes = (0.09 * cells.count + 0.015 * compared + 0.3 * again) * dimension / 384
+    return 100 + visited + 0.004 * others + codes
 
 
 def compare_cost(count: int, dimension: int) -> float:

@@ -109,7 +109,7 @@ class Inverted:
     def candidates(self, query: Vectors, count: int, allowed: Mask, codes: Any = None) -> Any:
         in_cell = np.bincount(self.cells.cell_of[allowed], minlength=self.cells.count)
         order = self.cells.by_distance(query)
-        return self.cells.nearest(query, 4 * count, bitmap(allowed), in_cell, order, codes).entries
+        return self.cells.nearest(query, 4 * count, bitmap(allowed), in_cell, order, len(allowed), codes).entries
 
 
 class Refined(Inverted):
@@ -314,7 +314,7 @@ def test_candidates_come_with_about_their_distances_nearest_first(kind: Any, spa
     if kind is Inverted:
         every = np.ones(COUNT, dtype=np.bool_)
         order = index.cells.by_distance(query)
-        found = index.cells.nearest(query, 50, bitmap(every), np.bincount(index.cells.cell_of), order)
+        found = index.cells.nearest(query, 50, bitmap(every), np.bincount(index.cells.cell_of), order, COUNT)
     else:
         found = index.graph.nearest(query, 50) if kind is Walk else index.graph.scan(query, 50, None)
     true = exact_distances(space, query, vectors[found.entries])

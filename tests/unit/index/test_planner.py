@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from chromadb._index.cells import count_of, enough
 from chromadb._index.choice import Allowed
 from chromadb._index.faiss import Candidates
 from chromadb._index.planner import (
@@ -53,7 +54,8 @@ class Recorder:
     def nearest(self, query: Any, count: int, *more: Any) -> Candidates:
         if not more:
             return self._answer("walk", count, np.ones(len(self.order), dtype=np.bool_))
-        bitmap, in_cell, order, _ = more
+        bitmap, in_cell, order, compared, _ = more
+        assert min(count, int(in_cell.sum())) <= compared <= in_cell.sum()
         assert sorted(order.tolist()) == list(range(self.count))
         mask = np.unpackbits(bitmap, count=len(self.order), bitorder="little").astype(np.bool_)
         assert in_cell.sum() == mask.sum()
@@ -253,16 +255,18 @@ def test_cells_cost_less_where_what_is_allowed_lies_in_few_of_them() -> None:
     segment: Any = Segment(np.arange(100_000), 0.0, (), "l2")
     cells = segment.cells
     spread, together = np.arange(100_000) % 10 == 0, cells.cell_of < cells.count // 10
-    costs = [cells_cost(segment, Allowed(cells, 100_000, mask=mask), 480, 384) for mask in (spread, together)]
-    assert costs[0] > costs[1] + 50
+    costs = [cells_cost(segment, Allowed(cells, 100_000, mask=mask), 5000, 480, 384) for mask in (spread, together)]
+    assert costs[0] > costs[1] + 20
     allowed = Allowed(cells, 100_000, mask=together)
-    assert cells_cost(segment, allowed, 480, 1024) > costs[1]
-    assert cells_cost(segment, allowed, 960, 384) > costs[1]
+    assert cells_cost(segment, allowed, 5000, 480, 1024) > costs[1]
+    assert cells_cost(segment, allowed, 5000, 960, 384) > costs[1]
+    assert cells_cost(segment, allowed, 8000, 480, 384) > costs[1]
 
 
 def test_very_few_of_very_many_are_compared_one_by_one() -> None:
     assert ask(1_000_000, random(1_000_000, 100))[0] == [("compare", 100)]
-    assert [way for way, _ in ask(1_000_000, random(1_000_000, 5000))[0]] == ["cells"]
+    assert [way for way, _ in ask(1_000_000, random(1_000_000, 10_000))[0]] == ["cells"]
+    assert [way for way, _ in ask(1_000_000, slice(600_000, 605_000), apart=True)[0]] == ["cells"]
 
 
 def test_the_effort_grows_with_the_segment() -> None:
@@ -274,3 +278,29 @@ def test_more_candidates_are_taken_than_wanted() -> None:
     depths = [depth(n) for n in (1, 2, 10, 100, 10**6)]
     assert depths == sorted(depths)
     assert all(taken > n for taken, n in zip(depths, (1, 2, 10, 100, 10**6), strict=True))
+
+
+def test_the_more_cells_hold_what_is_allowed_the_smaller_the_part_that_is_compared() -> None:
+    assert enough(15_000, 500) == 15_000
+    assert enough(100_000, 10) == 100_000
+    shares = [enough(500_000, held) / 500_000 for held in (100, 500, 2000)]
+    assert shares == sorted(shares, reverse=True)
+    assert 0.3 < shares[-1] < 0.5
+
+
+def test_larger_segments_have_more_and_larger_cells() -> None:
+    totals = [1000, 10_000, 100_000, 1_000_000, 10_000_000]
+    counts = [count_of(total, min(total, 40_000)) for total in totals]
+    assert counts == sorted(counts)
+    assert [total / count for total, count in zip(totals, counts, strict=True)] == sorted(
+        total / count for total, count in zip(totals, counts, strict=True)
+    )
+    assert count_of(10, 1) == 1
+
+
+def test_a_walk_whose_nearer_half_holds_little_that_is_allowed_is_not_trusted() -> None:
+    """The cells near this query hold what is allowed, but its nearest neighbours are not among them."""
+    allowed = np.arange(90, 100_000, 2)
+    calls, found = ask(100_000, allowed)
+    assert [way for way, _ in calls] == ["walk", "cells"]
+    assert found[:10].tolist() == list(range(90, 110, 2))
