@@ -5,6 +5,7 @@ Few of many are kept as numbers, others as a mask; each form is made of the othe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -99,17 +100,30 @@ class AllowedByPlace(Allowed):
         by_place: which places may be returned; one item more, False, to which the place -1 leads.
         places: the place of each entry.
         count: how many entries may be returned.
+        find: gives these entries, where that is quicker than to ask every place.
     """
 
-    def __init__(self, cells: Cells, by_place: Mask, places: Places, count: int) -> None:
+    def __init__(
+        self, cells: Cells, by_place: Mask, places: Places, count: int, find: Callable[[], Places] | None = None
+    ) -> None:
         super().__init__(cells, len(places))
         self.count = count
-        self._by_place, self._places = by_place, places
+        self.few = find is not None
+        self._by_place, self._places, self._find = by_place, places, find
 
     @cached_property
     def mask(self) -> Mask:
         """Which of them, shape (total,)."""
-        return self._by_place[self._places]
+        if self._find is None:
+            return self._by_place[self._places]
+        mask = np.zeros(len(self), dtype=np.bool_)
+        mask[self.numbers] = True
+        return mask
+
+    @cached_property
+    def numbers(self) -> Places:
+        """Their numbers."""
+        return np.flatnonzero(self.mask) if self._find is None else self._find()
 
     def holds(self, entries: Places) -> Mask:
         """Return which of some entries may be returned, shape (len(entries),)."""

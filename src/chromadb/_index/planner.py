@@ -25,7 +25,7 @@ The estimates were fitted for codes of 8 bits on one core with 100,000 clustered
 microseconds, and checked with a million. A walk costs 60, 0.85 for each unit of ef and 0.35 for each thousand of them
 squared, half as much more among a million; a comparison one by one 40 and 0.8 for each allowed entry. A scan costs
 0.0017 for each entry, 0.03 for each that is allowed and, where these are scattered, up to 0.16 more for the way to
-each, four times as much among a million. Cells cost 100, 0.09 for each that there is, 1 for each that is looked into,
+each, twice as much among a million. Cells cost 100, 0.09 for each that there is, 1 for each that is looked into,
 0.015 for each code compared there, 0.004 for each other one, and 0.3 for each that is compared again by longer codes.
 What is spent on codes grows with the dimension.
 
@@ -208,7 +208,7 @@ def walk_cost(entries: int, ef: int) -> float:
 
 def scan_cost(entries: int, count: int, dimension: int) -> float:
     """Return an estimate of a comparison of all allowed codes, in microseconds."""
-    scattered = 0.16 * (entries / ORDINARY) ** 0.55 * (1 - count / entries)
+    scattered = 0.16 * (entries / ORDINARY) ** 0.3 * (1 - count / entries)
     return float(0.0017 * entries + (scattered + 0.03 * dimension / 384) * count)
 
 

@@ -265,7 +265,8 @@ def test_cells_cost_less_where_what_is_allowed_lies_in_few_of_them() -> None:
 
 def test_very_few_of_very_many_are_compared_one_by_one() -> None:
     assert ask(1_000_000, random(1_000_000, 100))[0] == [("compare", 100)]
-    assert [way for way, _ in ask(1_000_000, random(1_000_000, 10_000))[0]] == ["cells"]
+    # Scattered over all cells: a scan took 5.4 ms, all cells 6.9, one by one 11.
+    assert [way for way, _ in ask(1_000_000, random(1_000_000, 10_000))[0]] == ["scan"]
     assert [way for way, _ in ask(1_000_000, slice(600_000, 605_000), apart=True)[0]] == ["cells"]
 
 

@@ -191,3 +191,24 @@ def test_equally_near_vectors_come_in_the_order_of_insertion_beside_each_other_l
     state = State.begin("l2").advance(added, [], NOTHING).seal(np.arange(10, 50))
     assert state.search(added[0], 60).tolist() == list(range(60))
     assert state.search(added[0], 5, exact=True).tolist() == list(range(5))
+
+
+@pytest.mark.parametrize("share", [0.01, 0.2])
+@pytest.mark.parametrize("segments", [1, 2])
+def test_few_that_are_given_by_number_are_searched_as_by_a_mask(share: float, segments: int) -> None:
+    state = State.begin("l2").advance(rows(3000, 0), [], NOTHING)
+    for part in np.array_split(np.arange(2900), segments):
+        state = state.seal(part)
+    state = state.advance(NOTHING, [3, 500, 2000], rows(3, 1)).without([4, 501])
+    rng = np.random.default_rng(5)
+    chosen = np.flatnonzero(state.alive & (rng.random(len(state.rows)) < share))
+    by_number = Choice(len(state.alive), numbers=rng.permutation(chosen))
+    for n in (1, 10, len(chosen)):
+        for query in rows(3, 2):
+            every = exact_distances("l2", query, state.rows[chosen])
+            ((places, _),) = state.vectors.search(
+                "l2", query[np.newaxis], n, by_number, lambda places: state.rows[places], ef_search=100, exact=n > 10
+            )
+            best = chosen[np.argsort(every, kind="stable")[:n]]
+            assert len(np.setdiff1d(places, best)) <= (1 if n == 10 else 0)
+            assert len(places) == n
