@@ -11,12 +11,12 @@ from contextlib import suppress
 from time import sleep
 from typing import Any, ClassVar, Literal, NamedTuple, TypedDict, TypeVar, get_type_hints
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
 from chromadb._embed.base import EmbeddingFunction
+from chromadb._embed.configuration import check_parameters
 from chromadb._embed.failures import explain, read_failure
 from chromadb._embed.packages import install_command, is_installed
 from chromadb._embed.secrets import without_secrets
@@ -281,24 +281,8 @@ class ProviderFunction:
         types = get_type_hints(cls.__init__) | get_type_hints(Options)
         parameters = {parameter.name: parameter for parameter in _parameters(cls)}
         allowed = list(parameters) + [option for option in sorted(_OPTIONS) if option not in parameters]
-        for name, value in config.items():
-            if name not in allowed:
-                raise EmbeddingFunctionError(
-                    f"Expected the configuration of '{cls.name()}' to have the parameters {', '.join(allowed)}, got "
-                    f"{shorten(name)}. Remove it."
-                )
-            try:
-                msgspec.convert(value, types[name])
-            except msgspec.ValidationError as error:
-                raise EmbeddingFunctionError(
-                    f"Expected {name} in the configuration of '{cls.name()}' to be of another type ({error}), got "
-                    f"{describe(value)}."
-                ) from error
-        for name, parameter in parameters.items():
-            if parameter.default is inspect.Parameter.empty and name not in config:
-                raise EmbeddingFunctionError(
-                    f"Expected the configuration of '{cls.name()}' to have {name}, got {shorten(sorted(config))}."
-                )
+        needed = [name for name, each in parameters.items() if each.default is inspect.Parameter.empty]
+        check_parameters(cls.name(), config, types, allowed, needed)
 
     def validate_config_update(self, old_config: dict[str, Any], new_config: dict[str, Any]) -> None:
         """Refuse another model or dimension: its vectors could not be compared with those that are stored.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import Any, ClassVar, get_type_hints
 
-import msgspec
 from typing_extensions import Self
 
+from chromadb._embed.configuration import check_parameters
 from chromadb._embed.loaded import check_storable
 from chromadb._embed.secrets import without_secrets
 from chromadb._model.names import describe, shorten
@@ -47,30 +47,15 @@ class StoredByParameters:
         Raises:
             EmbeddingFunctionError: a parameter is unknown, missing, or of another type; it is named.
         """
-        types = get_type_hints(cls.__init__)
+        types = get_type_hints(cls.__init__) | {"kwargs": dict[str, Any]}
         parameters = _parameters(cls)
-        for name, value in config.items():
-            if name not in parameters:
-                raise EmbeddingFunctionError(
-                    f"Expected the configuration of '{cls.name()}' to have the parameters {', '.join(parameters)}, "
-                    f"got {shorten(name)}. Remove it."
-                )
-            if name == "kwargs":
-                check_storable(value)
-                continue
-            try:
-                msgspec.convert(value, types[name])
-            except msgspec.ValidationError as error:
-                raise EmbeddingFunctionError(
-                    f"Expected {name} in the configuration of '{cls.name()}' to be of another type ({error}), got "
-                    f"{describe(value)}."
-                ) from error
-        for name, parameter in parameters.items():
-            needed = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
-            if needed and name not in config:
-                raise EmbeddingFunctionError(
-                    f"Expected the configuration of '{cls.name()}' to have {name}, got {shorten(sorted(config))}."
-                )
+        needed = [
+            name
+            for name, parameter in parameters.items()
+            if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
+        ]
+        check_parameters(cls.name(), config, types, parameters, needed)
+        check_storable(config.get("kwargs") or {})
 
     def validate_config_update(self, old_config: dict[str, Any], new_config: dict[str, Any]) -> None:
         """Refuse what would give other vectors: they could not be compared with those that are stored.
