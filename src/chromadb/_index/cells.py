@@ -92,24 +92,74 @@ class Cells:
         """How many cells there are."""
         return int(self._index.nlist)
 
+    def renumber(self) -> NDArray[np.int64]:
+        """Number the entries anew, cell by cell; return what number each had before. Nobody may search meanwhile.
+
+        What is near each other then lies near each other: a walk through a graph in this order takes three quarters of
+        the time among 100,000 vectors of 384 dimensions, two thirds among a million. An order within cells, or cells in
+        an order of their own, gained nothing more. (Coleman et al., Graph Reordering for Cache-Efficient Near Neighbor
+        Search, 2021, arxiv.org/abs/2104.03221)
+        """
+        order = np.concatenate(self.ids)
+        for ids, start in zip(self.ids, self.starts.tolist(), strict=True):
+            ids[:] = np.arange(start, start + len(ids))
+        return order
+
+    @property
+    def ids(self) -> list[NDArray[np.int64]]:
+        """The entries of each cell, as faiss keeps them."""
+        faiss, lists = faiss_here(), self._index.invlists
+        return [
+            faiss.rev_swig_ptr(lists.get_ids(cell), size) if size else np.empty(0, dtype=np.int64)
+            for cell, size in enumerate(self.sizes.tolist())
+        ]
+
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many entries each cell has."""
+        lists = self._index.invlists
+        return np.fromiter((lists.list_size(cell) for cell in range(self.count)), dtype=np.int64, count=self.count)
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """How many entries there are in the cells before each."""
+        return np.cumsum(self.sizes) - self.sizes
+
+    @cached_property
+    def order(self) -> NDArray[np.int64] | None:
+        """The entries, cell by cell; None where they are numbered so, which those of the first segments were not."""
+        held = zip(self.ids, self.starts.tolist(), strict=True)
+        if all(ids[0] == start and ids[-1] == start + len(ids) - 1 for ids, start in held if len(ids)):
+            return None
+        return np.concatenate(self.ids)
+
     @cached_property
     def cell_of(self) -> NDArray[np.int32]:
-        """The cell of each entry; worked out at the first need, which is a filter."""
-        faiss = faiss_here()
-        cell_of = np.zeros(len(self), dtype=np.int32)
-        lists = self._index.invlists
-        for cell in range(self.count):
-            size = lists.list_size(cell)
-            if size:
-                cell_of[faiss.rev_swig_ptr(lists.get_ids(cell), size)] = cell
+        """The cell of each entry; worked out at the first need, which is a filter that allows few."""
+        cells = np.repeat(np.arange(self.count, dtype=np.int32), self.sizes)
+        if self.order is None:
+            return cells
+        cell_of = np.empty_like(cells)
+        cell_of[self.order] = cells
         return cell_of
+
+    def count_among(self, entries: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many of some entries each cell has."""
+        return np.bincount(self.cell_of[entries], minlength=self.count)
+
+    def count_where(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return how many entries of a mask over all each cell has: a million take 0.2 ms, by their numbers 2 to 6."""
+        by_cell, filled = mask if self.order is None else mask[self.order], self.sizes > 0
+        counts = np.zeros(self.count, dtype=np.int64)
+        counts[filled] = np.add.reduceat(by_cell.view(np.uint8), self.starts[filled], dtype=np.int64)
+        return counts
 
     @property
     def nbytes(self) -> int:
         """Bytes of memory; what is mapped from a file does not count."""
-        cell_of = vars(self).get("cell_of")
         codes = 0 if self._mapped else (self._index.code_size + 8) * len(self)
-        return int(4 * self._index.d * self.count + codes + (0 if cell_of is None else cell_of.nbytes))
+        worked_out = sum(value.nbytes for value in list(vars(self).values()) if isinstance(value, np.ndarray))
+        return int(4 * self._index.d * self.count + codes + worked_out)
 
     def save(self, path: str) -> None:
         """Write the cells to a file."""
@@ -123,12 +173,6 @@ class Cells:
             StorageCorruptError: the file does not hold cells.
         """
         return cls(open_index(path, "IndexIVFRaBitQ", "does not hold cells"), space, mapped=True)
-
-    @cached_property
-    def sizes(self) -> NDArray[np.int64]:
-        """How many entries each cell has."""
-        lists = self._index.invlists
-        return np.fromiter((lists.list_size(cell) for cell in range(self.count)), dtype=np.int64, count=self.count)
 
     def entries_of(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the entries of some cells, which are not all empty."""

@@ -86,8 +86,7 @@ class Allowed(Chosen):
     @cached_property
     def in_cell(self) -> NDArray[np.int64]:
         """How many entries may be returned of each cell."""
-        chosen = self.numbers if self.few else self.mask
-        return np.bincount(self._cells.cell_of[chosen], minlength=self._cells.count)
+        return self._cells.count_among(self.numbers) if self.few else self._cells.count_where(self.mask)
 
 
 class AllowedByPlace(Allowed):

@@ -21,7 +21,7 @@ from chromadb._index.faiss import Candidates, candidates_of, faiss_here, open_in
 from chromadb._tracing import ALL, spanned
 
 Entries = NDArray[np.int64]
-"""Numbers of vectors in a graph, in the order in which they were added."""
+"""Numbers of vectors in a graph."""
 
 BLOCK = 512
 """Vectors added between two looks at `stop`: about a tenth of a second."""
@@ -109,6 +109,10 @@ class Graph:
                     return None
                 index.add(scaled(space, block[start : start + BLOCK]))
         return cls(index, space)
+
+    def renumber(self, order: Entries) -> None:
+        """Give the entry `order[i]` the number i; of a graph that nobody searches yet."""
+        self._index.permute_entries(order)
 
     def save(self, path: str) -> None:
         """Write the graph to a file."""

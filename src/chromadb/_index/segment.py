@@ -45,7 +45,7 @@ class Segment:
     commit_no: int
     recipe: Recipe
     labels: Labels
-    """The label of each entry, in no order."""
+    """The label of each entry; these are numbered cell by cell."""
     skipped: Labels
     """Labels that were to be sealed and cannot be, in no order."""
     graph: Graph
@@ -113,7 +113,10 @@ class Segment:
         )
         if graph is None or not len(graph):
             return None
-        return cls(name, commit_no, recipe, np.concatenate(sealed), np.concatenate(skipped), graph, partition.finish())
+        cells = partition.finish()
+        order = cells.renumber()
+        graph.renumber(order)
+        return cls(name, commit_no, recipe, np.concatenate(sealed)[order], np.concatenate(skipped), graph, cells)
 
 
 def _sample(space: str, labels: Labels, read: ReadVectors) -> Matrix:

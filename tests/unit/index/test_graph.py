@@ -150,6 +150,39 @@ def test_cells_know_their_entries() -> None:
         assert len(entries) == cells.sizes[chosen].sum()
 
 
+def test_cells_count_what_is_allowed_of_each() -> None:
+    # Of 3,000 in two places, most of many cells are empty.
+    for vectors in (vectors_of(COUNT), vectors_of(2).repeat(COUNT // 2, axis=0)):
+        cells = Inverted("l2", vectors).cells
+        before = [ids.tolist() for ids in cells.ids]
+        for _ in range(2):
+            for mask in masks().values():
+                each = [
+                    np.count_nonzero(mask[cells.entries_of(np.array([cell]))]) if size else 0
+                    for cell, size in enumerate(cells.sizes)
+                ]
+                assert cells.count_where(mask).tolist() == each
+                assert cells.count_among(np.flatnonzero(mask)).tolist() == each
+            cells = Cells(cells._index, "l2")
+            order = cells.renumber()
+            assert cells.order is None
+            assert [order[ids].tolist() for ids in cells.ids] == before
+            before = [ids.tolist() for ids in cells.ids]
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_entries_that_are_numbered_anew_are_found_under_their_new_numbers(space: str) -> None:
+    vectors = vectors_of(COUNT)
+    graph, order = built(space, vectors), np.random.default_rng(5).permutation(COUNT)
+    assert graph is not None
+    former = [graph.nearest(query, 50) for query in vectors[:20]]
+    graph.renumber(order)
+    for query, before in zip(vectors, former, strict=False):
+        after = graph.nearest(query, 50)
+        assert np.array_equal(np.sort(order[after.entries]), np.sort(before.entries))
+        assert np.array_equal(after.distances, before.distances)
+
+
 def masks() -> dict[str, Mask]:
     rng = np.random.default_rng(1)
     made = {f"{share:g}": rng.random(COUNT) < share for share in (0.02, 0.1, 0.5, 0.9, 0.999)}

@@ -67,6 +67,12 @@ class Recorder:
     def entries_of(self, cells: NDArray[np.int64]) -> Entries:
         return np.flatnonzero(np.isin(self.cell_of, cells))
 
+    def count_among(self, entries: Entries) -> NDArray[np.int64]:
+        return np.bincount(self.cell_of[entries], minlength=self.count)
+
+    def count_where(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return self.count_among(np.flatnonzero(mask))
+
     def scan(self, query: Any, count: int, bitmap: Any) -> Candidates:
         mask = np.ones(len(self.order), dtype=np.bool_)
         if bitmap is not None:
