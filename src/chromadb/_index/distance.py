@@ -43,7 +43,8 @@ def exact_distances(space: str, query: Matrix, vectors: Matrix) -> NDArray[np.fl
 
 def _distances(space: str, query: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     if space == "l2":
-        difference = vectors - query
+        # Into the vectors themselves, which are a copy.
+        difference = np.subtract(vectors, query, out=vectors)
         return _row_sums(difference, difference)
     # Not a matrix product: its order of summation depends on where a row stands.
     products: NDArray[np.float64] = np.einsum("ij,j->i", vectors, query)

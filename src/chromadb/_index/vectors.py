@@ -19,6 +19,7 @@ from chromadb._tracing import ALL, span, spanned
 
 Places = NDArray[np.intp]
 Hits = tuple[Places, NDArray[np.float32]]
+_Measured = tuple[Places, NDArray[np.float64]]
 
 BY_NUMBER = 32
 """The entries of less than one place in so many are looked up at once; of more, a walk asks for the few that it finds:
@@ -148,25 +149,32 @@ class Vectors:
         """
         n = max(1, min(n, choice.count))
         with span("index.loose", ALL):
-            loose = self.loose.search(space, queries, n, choice.mask[self.loose_places.values])
+            loose = self._search_loose(space, queries, n, choice)
         return [
-            self._merge(space, query, n, hits, choice, fetch, ef_search, exact or not is_well_scaled(query))
+            self._nearest(space, query, n, hits, choice, fetch, ef_search, exact or not is_well_scaled(query))
             for query, hits in zip(queries, loose, strict=True)
         ]
 
-    def _merge(
+    def _search_loose(self, space: str, queries: Matrix, n: int, choice: Choice) -> list[list[_Measured]]:
+        """Return for each query the nearest loose vectors; nothing where all vectors are sealed."""
+        places = self.loose_places.values
+        if self.sealed and not len(places):
+            return [[] for _ in queries]
+        found = self.loose.search(space, queries, n, choice.mask[places])
+        return [[(places[numbers], distances)] for numbers, distances in found]
+
+    def _nearest(
         self,
         space: str,
         query: Matrix,
         n: int,
-        loose: tuple[Places, NDArray[np.float64]],
+        found: list[_Measured],
         choice: Choice,
         fetch: FetchVectors,
         ef_search: int,
         exact: bool,
     ) -> Hits:
-        found = [self.loose_places.values[loose[0]]]
-        distances = [loose[1]]
+        """Return the `n` nearest of the loose vectors `found` and of all segments."""
         for sealed in self.sealed:
             allowed = self._allowed(sealed, choice)
             with span("index.segment", ALL):
@@ -178,12 +186,11 @@ class Vectors:
                     allowed,
                     partial(_measure, space, query, fetch, sealed.places),
                 )
-            found.append(sealed.places[entries])
-            distances.append(its_distances)
-        all_places, all_distances = np.concatenate(found), np.concatenate(distances)
-        order = np.lexsort((all_places, all_distances))[:n]
+            found.append((sealed.places[entries], its_distances))
+        places, distances = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
+        order = np.lexsort((places, distances))[:n]
         with np.errstate(over="ignore"):
-            return all_places[order], all_distances[order].astype(np.float32)
+            return places[order], distances[order].astype(np.float32)
 
     @cached_property
     def _held(self) -> Mask:
@@ -218,11 +225,12 @@ def _measure(
     space: str, query: Matrix, fetch: FetchVectors, places: Places, entries: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Return the true distances of entries of a segment."""
-    order = np.argsort(places[entries])
+    found = places[entries]
+    order = found.argsort()
     distances = np.empty(len(entries), dtype=np.float64)
     for start in range(0, len(entries), EXACT_BLOCK):
         block = order[start : start + EXACT_BLOCK]
-        distances[block] = exact_distances(space, query, fetch(places[entries[block]]))
+        distances[block] = exact_distances(space, query, fetch(found[block]))
     return distances
 
 

@@ -63,15 +63,15 @@ def test_a_collection_deleted_just_before_it_is_opened_leaves_no_folder(
     backend = open_backend()
     address = create(backend)
     fill(backend, address, records)
-    look_up = backend.get_collection_by_id
+    look_up = backend.remembered
 
     def look_up_then_delete(*args: Any) -> Any:
         info = look_up(*args)
-        monkeypatch.setattr(backend, "get_collection_by_id", look_up)
+        monkeypatch.setattr(backend, "remembered", look_up)
         backend.delete_collection("default_tenant", "default_database", "docs")
         return info
 
-    monkeypatch.setattr(backend, "get_collection_by_id", look_up_then_delete)
+    monkeypatch.setattr(backend, "remembered", look_up_then_delete)
     try:
         with backend.open(address) as store:
             store.count()

@@ -241,7 +241,7 @@ class LocalCollection(ForkAware):
 
     def configure(self, hnsw: HnswConfiguration) -> None:
         """Take on other parameters: the effort of searches at once, those of the graph by a rebuild."""
-        if hnsw == self._hnsw:
+        if hnsw is self._hnsw or hnsw == self._hnsw:
             return
         with self._advancing:
             former, self._hnsw = self.recipe, hnsw
@@ -253,7 +253,7 @@ class LocalCollection(ForkAware):
     def describe(self, info: CollectionInfo) -> None:
         """Keep a copy of what the catalog says of the collection with its records."""
         former, self._described = self._described, info
-        if former == info or self._folder is None or self.database.read_only:
+        if former is info or former == info or self._folder is None or self.database.read_only:
             return
         if former is None or former != replace(info, dimension=former.dimension):
             keep_description(self._folder, info)

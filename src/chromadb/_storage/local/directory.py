@@ -165,7 +165,7 @@ class LocalBackend(Catalog):
         """Give the records of a collection, which stay usable until the context ends."""
         try:
             with span("storage.catalog"):
-                info = self.get_collection_by_id(address.tenant, address.database, address.collection)
+                info = self.remembered(address)
         except InvalidCollectionException:
             if address.collection not in self.collection_ids():
                 # Another process deleted it.

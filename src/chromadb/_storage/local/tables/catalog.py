@@ -25,6 +25,22 @@ _COLUMNS = """
 _BY_ID = f"{_COLUMNS} WHERE c.id = ? AND d.tenant = ifnull(?, d.tenant) AND d.name = ifnull(?, d.name)"
 
 
+@lru_cache(maxsize=256)
+def _hnsw(text: str) -> HnswConfiguration:
+    # Every operation asks for it, and most collections have the same.
+    return hnsw_from_dict(msgspec.json.decode(text))
+
+
+def _decode(row: tuple[Any, ...]) -> CollectionInfo:
+    id, name, tenant, database, metadata, hnsw, function, dimension = row
+    configuration = Configuration(_hnsw(hnsw), msgspec.json.decode(function) if function else None)
+    decoded = msgspec.json.decode(metadata) if metadata else None
+    return CollectionInfo(UUID(id), name, tenant, database, configuration, decoded, dimension)
+
+
+_remembered = lru_cache(maxsize=256)(_decode)
+
+
 class Catalog:
     """Tenants, databases and collections; every call is one transaction. See ``_storage.base.Backend``."""
 
@@ -131,8 +147,15 @@ class Catalog:
         return self._info(row)
 
     def get_collection_by_id(self, tenant: str | None, database: str | None, id: UUID) -> CollectionInfo:
-        row = self._database.fetch_row(_BY_ID, (str(id), tenant, database))
-        return self._info(_found(row, tenant, database, id))
+        return self._info(self._row(tenant, database, id))
+
+    def remembered(self, address: Address) -> CollectionInfo:
+        """Return a collection by its address: the same object as long as the catalog says the same, so that it is not
+        for callers, who could change what is in it."""
+        return self._info(self._row(address.tenant, address.database, address.collection), _remembered)
+
+    def _row(self, tenant: str | None, database: str | None, id: UUID) -> tuple[Any, ...]:
+        return _found(self._database.fetch_row(_BY_ID, (str(id), tenant, database)), tenant, database, id)
 
     def list_collections(self, tenant: str, database: str, limit: int | None, offset: int) -> list[CollectionInfo]:
         with self._database.read() as sql:
@@ -203,9 +226,11 @@ class Catalog:
         with self._database.read() as sql:
             return check_sqlite(self._database.name, sql)
 
-    def _info(self, row: tuple[Any, ...]) -> CollectionInfo:
+    def _info(
+        self, row: tuple[Any, ...], decode: Callable[[tuple[Any, ...]], CollectionInfo] = _decode
+    ) -> CollectionInfo:
         try:
-            return _info(row)
+            return decode(row)
         except (ValueError, TypeError, msgspec.MsgspecError) as error:
             raise damaged(self._database.name, f"the row of collection {row[1]!r} cannot be read") from error
 
@@ -292,16 +317,3 @@ def _encode(info: CollectionInfo) -> tuple[str | None, str, str | None]:
         return None if value is None else msgspec.json.encode(value).decode()
 
     return encode(info.metadata), encode(info.configuration.hnsw) or "", encode(info.configuration.embedding_function)
-
-
-@lru_cache(maxsize=256)
-def _hnsw(text: str) -> HnswConfiguration:
-    # Every operation asks for it, and most collections have the same.
-    return hnsw_from_dict(msgspec.json.decode(text))
-
-
-def _info(row: tuple[Any, ...]) -> CollectionInfo:
-    id, name, tenant, database, metadata, hnsw, function, dimension = row
-    configuration = Configuration(_hnsw(hnsw), msgspec.json.decode(function) if function else None)
-    decoded = msgspec.json.decode(metadata) if metadata else None
-    return CollectionInfo(UUID(id), name, tenant, database, configuration, decoded, dimension)

@@ -41,8 +41,7 @@ CHANGES_KEPT = 10_000
 _VECTORS = "SELECT label, vector, checksum FROM vectors"
 
 _JOINED = """
-    SELECT json_group_array(label), json_group_array(checksum), min(length(vector)), max(length(vector)),
-           CAST(group_concat(vector, '') AS BLOB)
+    SELECT json_group_array(checksum), min(length(vector)), CAST(group_concat(vector, '') AS BLOB)
     FROM carray(?) CROSS JOIN vectors ON label = value
 """
 """Vectors one behind the other, in one row: at every row SQLite lets go of the interpreter, and a thread that waits for
@@ -362,26 +361,27 @@ def labels_of(labels: Iterable[Any]) -> Labels:
 
 def read_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> Matrix:
     """Return the vectors of `labels`, in their order, shape (len(labels), dimension)."""
+    if not len(labels):
+        return np.empty((0, dimension), dtype=np.float32)
     width = dimension * 4
-    most = max(1, min(BATCH, JOINED_BYTES // max(1, width)))
+    most = max(1, min(BATCH, JOINED_BYTES // width))
     if len(labels) > most:
         matrix = np.empty((len(labels), dimension), dtype=np.float32)
         for start in range(0, len(labels), most):
             matrix[start : start + most] = read_vectors(sql, labels[start : start + most], dimension)
         return matrix
-    row: Any = sql.execute(_JOINED, (apsw.carray(labels),)).get if len(labels) else ("[]", "[]", width, width, b"")
-    found, checksums, shortest, longest, joined = row
-    present = _decode_integers(found)
-    if len(present) < len(labels):
-        raise _missing_vectors(sql, len(labels) - len(present))
-    if not shortest == longest == width:
+    row: Any = sql.execute(_JOINED, (apsw.carray(labels),)).get
+    encoded, shortest, joined = row
+    checksums = _decode_integers(encoded)
+    if len(checksums) < len(labels):
+        raise _missing_vectors(sql, len(labels) - len(checksums))
+    if shortest != width or len(joined) != width * len(labels):
         raise _wrong_dimension(sql, dimension)
     vectors = memoryview(joined)
-    rows = [
-        (label, vectors[number * width : (number + 1) * width], checksum)
-        for number, (label, checksum) in enumerate(zip(present, _decode_integers(checksums), strict=True))
-    ]
-    return _matrix(sql, rows, dimension)
+    for label, checksum, start in zip(labels.tolist(), checksums, range(0, len(joined), width), strict=True):
+        if checksum is not None and checksum != vector_checksum(label, vectors[start : start + width]):
+            raise _wrong_vector(sql, label)
+    return np.frombuffer(joined, dtype="<f4").reshape(len(labels), dimension)
 
 
 def read_present_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> tuple[Labels, Matrix]:
@@ -408,11 +408,15 @@ def _matrix(sql: apsw.Connection, rows: Sequence[tuple[Any, ...]], dimension: in
     width = dimension * 4
     for label, vector, checksum in rows:
         if checksum is not None and checksum != vector_checksum(label, vector):
-            raise damaged(sql.filename, f"the vector of label {label} is not what was written")
+            raise _wrong_vector(sql, label)
         if len(vector) != width:
             raise _wrong_dimension(sql, dimension)
     joined = b"".join([row[1] for row in rows])
     return np.frombuffer(joined, dtype="<f4").reshape(len(rows), dimension)
+
+
+def _wrong_vector(sql: apsw.Connection, label: int) -> StorageCorruptError:
+    return damaged(sql.filename, f"the vector of label {label} is not what was written")
 
 
 def _wrong_dimension(sql: apsw.Connection, dimension: int) -> StorageCorruptError:
