@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from chromadb._model.entities import Address
 from chromadb._model.operations import Selection
 from chromadb._model.where import parse_filter
 from chromadb._server.quick import COLLECTIONS, KINDS, QUICK, QuickReads
+from chromadb._storage.local.derived.segments import LOOK_SECONDS
 
 HERE = Address(None, None, uuid4())
 ONE = np.ones((1, 3), dtype=np.float32)
@@ -203,6 +205,7 @@ def test_a_graph_that_another_process_has_built_is_opened_in_a_thread(served: An
     assert threads(api, path, names) == [True, True]
     # A segment that is damaged is looked at as any other, and costs as much.
     (tmp_path / "data" / "collections" / str(id) / "index" / "of-another").mkdir(parents=True)
+    time.sleep(LOOK_SECONDS)
     assert threads(api, path, names) == [False, True]
 
 

@@ -76,7 +76,7 @@ def well_scaled(squared: NDArray[np.float32] | NDArray[np.float64], vectors: Mat
 def is_well_scaled(vector: Matrix) -> bool:
     """Return whether products with a vector of shape (d,) neither overflow float32 nor vanish in it."""
     wide = vector.astype(np.float64)
-    squared = float(wide @ wide)
+    squared = float(wide.dot(wide))
     return squared <= LARGEST and (squared >= SMALLEST or not vector.any())
 
 

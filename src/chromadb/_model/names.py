@@ -6,6 +6,7 @@ import re
 import reprlib
 import uuid
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from chromadb.errors import InvalidArgumentError, InvalidArgumentTypeError, InvalidUUIDError
@@ -82,6 +83,10 @@ def check_lookup(name: Any, kind: str) -> str:
     return check_text(plain_text(name), f"the {kind} name")
 
 
+_uuid = lru_cache(maxsize=128)(uuid.UUID)
+"""Few, as texts of any length stand for one."""
+
+
 def check_collection_id(value: Any) -> uuid.UUID:
     """Return `value` as a UUID.
 
@@ -91,7 +96,7 @@ def check_collection_id(value: Any) -> uuid.UUID:
     if isinstance(value, uuid.UUID):
         return value
     try:
-        return uuid.UUID(value)
+        return _uuid(value)
     except (ValueError, TypeError, AttributeError):
         raise InvalidUUIDError(f"Expected the collection id to be a UUID, got {describe(value)}.") from None
 

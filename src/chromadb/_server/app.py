@@ -296,7 +296,9 @@ class Application:
         if self._quick.allows(operation) and not self._pool.writing:
             began = time.perf_counter()
             response = answer(operation)
-            self._quick.note(operation, time.perf_counter() - began, most=SLOW)
+            seconds = time.perf_counter() - began
+            if seconds > SLOW:
+                self._quick.note(operation, seconds)
             return response
 
         def measured() -> tuple[Response, float]:

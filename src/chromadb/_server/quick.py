@@ -35,7 +35,7 @@ FEW = 100
 """Results that a quick read may have."""
 
 COLLECTIONS, KINDS = 1_000, 100
-"""Collections of which something is remembered, and kinds of reads of each: the last ones that were quick."""
+"""Collections of which something is remembered, and kinds of reads of each: those found to be quick last."""
 
 
 class QuickReads:

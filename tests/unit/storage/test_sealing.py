@@ -27,7 +27,7 @@ from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._storage.local.derived import builder as builder_module
 from chromadb._storage.local.derived import sealing
-from chromadb._storage.local.derived.segments import SegmentFolder
+from chromadb._storage.local.derived.segments import LOOK_SECONDS, SegmentFolder
 from chromadb._storage.local.directory import LocalBackend
 
 Vectors = NDArray[np.float32]
@@ -708,6 +708,7 @@ def test_two_processes_share_their_segments(directory: Path, on_disk: Collection
     )
 
     def ask(line: str) -> str:
+        time.sleep(LOOK_SECONDS)
         assert other.stdin is not None
         assert other.stdout is not None
         other.stdin.write(line + "\n")
@@ -722,6 +723,7 @@ def test_two_processes_share_their_segments(directory: Path, on_disk: Collection
         assert ask("build") == "0 400 300 100"
         for id in range(300, 400):
             on_disk.model[id] = constant[id]
+        time.sleep(LOOK_SECONDS)
         assert on_disk.sizes() == [300, 100]
         on_disk.check()
         # This one merges; the other sees it, while its former segments are gone.

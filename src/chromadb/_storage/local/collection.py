@@ -412,7 +412,7 @@ class LocalCollection(ForkAware):
     def _load_vectors(self, sql: apsw.Connection, snapshot: Snapshot, state: State) -> Snapshot:
         if state.dimension is None:
             return snapshot
-        self._loaded = self._segments.names()
+        self._loaded = self._segments.names(now=True)
         segments = [each for each in self._current_segments(state) if each.recipe.space == self._hnsw.space]
         snapshot = load_vectors(sql, snapshot, state, state.dimension, segments)
         bad = any(each.recipe != self.recipe or each.commit_no > state.commit_no for each in segments)

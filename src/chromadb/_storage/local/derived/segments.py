@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,11 @@ from chromadb._storage.local.platform.durable import save_array
 from chromadb.errors import ChromaError
 
 FORMAT = 1
+
+LOOK_SECONDS = 0.05
+"""How long the names of segments are taken for those that there are: to look costs 2 us, twice for a query of a server,
+and what another process has built only makes searches quicker."""
+
 LABELS, SKIPPED, GRAPH, CELLS = "labels.npy", "skipped.npy", "graph.faiss", "cells.faiss"
 FILES = (LABELS, SKIPPED, GRAPH, CELLS)
 
@@ -54,23 +60,34 @@ class SegmentFolder:
         self._retired: frozenset[str] = frozenset()
         # The names in the folder when it was last listed, and when it had been modified then.
         self._listed: tuple[int, frozenset[str]] = (0, frozenset())
+        self._looked = -LOOK_SECONDS
         self._seen = 0
         self._lock = threading.Lock()
 
-    def names(self) -> frozenset[str]:
-        """Return the names of the segments there are, damaged ones included; other processes make and remove some."""
+    def names(self, *, now: bool = False) -> frozenset[str]:
+        """Return the names of the segments there are, damaged ones included.
+
+        Other processes make and remove some, which is seen after `LOOK_SECONDS`, or `now`.
+        """
         if self._folder is None:
             return frozenset(self._open)
+        clock = time.monotonic()
+        if now or clock - self._looked >= LOOK_SECONDS:
+            # Before looking, so that what changes meanwhile is looked at again.
+            self._looked = clock
+            self._list(self._folder)
+        return self._listed[1] - self._retired
+
+    def _list(self, folder: Path) -> None:
         modified, names = self._listed
         now = self._modified()
         if now != modified:
             try:
-                names = frozenset(entry.name for entry in os.scandir(self._folder) if not entry.name.startswith("."))
+                names = frozenset(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
             except OSError:
                 # It is not there yet, or something else stands in its place.
                 names = frozenset()
             self._listed = now, names
-        return names - self._retired
 
     def segments(self, lineage: str, dimension: int) -> list[Segment]:
         """Return the segments that are whole and were made of this record store."""
@@ -87,6 +104,7 @@ class SegmentFolder:
         """
         if self._folder is not None:
             segment = _write(self._folder, segment, lineage)
+            self._looked = -LOOK_SECONDS
         with self._lock:
             self._open[segment.name] = segment
         return segment
@@ -104,6 +122,7 @@ class SegmentFolder:
         if self._folder is not None:
             for name in names:
                 shutil.rmtree(self._folder / name, ignore_errors=True)
+            self._looked = -LOOK_SECONDS
             with self._lock:
                 self._retired = frozenset(name for name in self._retired if (self._folder / name).exists())
 
@@ -116,6 +135,7 @@ class SegmentFolder:
         for name in refused:
             shutil.rmtree(self._folder / name, ignore_errors=True)
         sealed.sweep(self._folder)
+        self._looked = -LOOK_SECONDS
 
     def entries(self) -> int:
         """Return how many entries the open segments have, out of date ones included."""
@@ -134,7 +154,7 @@ class SegmentFolder:
     def _look(self, folder: Path, lineage: str, dimension: int) -> None:
         self._seen = self._modified()
         found = {}
-        for name in sorted(self.names()):
+        for name in sorted(self.names(now=True)):
             if name in self._refused:
                 continue
             try:

@@ -6,9 +6,8 @@ Every function works on a connection inside a transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 import msgspec
@@ -60,8 +59,7 @@ decode_json = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_integers = msgspec.json.Decoder(list[int | None]).decode
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """The row of the table ``state``."""
 
     lineage: str
