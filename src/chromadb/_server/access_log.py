@@ -7,8 +7,10 @@ request.
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import TextIO
 
 import msgspec
@@ -67,4 +69,10 @@ class AccessLog:
 
 def now() -> str:
     """Return the time as lines show it."""
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    seconds, rest = divmod(time.time_ns(), 10**9)
+    return f"{_second(seconds)}.{rest // 10**6:03}+00:00"
+
+
+@lru_cache(maxsize=1)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
