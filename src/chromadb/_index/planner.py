@@ -22,12 +22,12 @@ cells nearest to the query
 ============================  =======================================  =============================================
 
 The estimates were fitted for codes of 8 bits on one core with 100,000 clustered vectors of 384 dimensions, in
-microseconds, and checked with a million. A walk costs 65, 0.45 for each unit of ef and 0.45 for each thousand of them
+microseconds, and checked with a million. A walk costs 110, 0.45 for each unit of ef and 0.45 for each thousand of them
 squared, a third more among a million; a comparison one by one 20 and 0.19 for each allowed entry. A scan costs 0.0017
-for each entry, 0.03 for each that is allowed and, the more these are scattered, up to 0.22 more for the way to each.
-Cells cost 100, 0.09 for each that there is, 1 for each that is looked into, 0.015 for each code compared there, 0.004
-for each other one, and 0.3 for each that is compared again by longer codes. What is spent on codes grows with the
-dimension.
+for each entry, 0.03 for each that is allowed and, the more these are scattered, up to 0.22 more for the way to each,
+less where all of them are few. Cells cost 100, 0.09 for each that there is, 1 for each that is looked into, 0.015 for
+each code compared there, 0.004 for each other one, and 0.3 for each that is compared again by longer codes. What is
+spent on codes grows with the dimension.
 
 A graph of more vectors takes a wider walk for the same recall: of a million, ef=100 finds 0.92 of the ten nearest, and
 ef=316 finds 0.984. So ``ef_search`` is meant for `ORDINARY` vectors, and grows with the square root of their number.
@@ -206,12 +206,12 @@ def growth(segment: Segment) -> float:
 
 def walk_cost(entries: int, ef: int) -> float:
     """Return an estimate of a walk through a graph, in microseconds."""
-    return float((65 + 0.45 * ef + 0.00045 * ef * ef) * max(1.0, entries / ORDINARY) ** 0.13)
+    return float((110 + 0.45 * ef + 0.00045 * ef * ef) * max(1.0, entries / ORDINARY) ** 0.13)
 
 
 def scan_cost(entries: int, count: int, dimension: int) -> float:
     """Return an estimate of a comparison of all allowed codes, in microseconds."""
-    scattered = 0.22 * (1 - math.sqrt(count / entries))
+    scattered = 0.22 * (1 - math.sqrt(count / entries)) * min(1.0, entries / ORDINARY) ** 0.3
     return float(0.0017 * entries + (scattered + 0.03 * dimension / 384) * count)
 
 
