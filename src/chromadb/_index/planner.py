@@ -7,14 +7,14 @@ more are taken than wanted, ``depth(n)``, and then compared by the vectors thems
 case                          way                                      why
 ============================  =======================================  =============================================
 a <= depth, or `exact`        compare every allowed vector itself      nothing is cheaper, and it is exact
-a comparison is estimated     compare the codes of all that is         very few are allowed among very many
-cheaper than a walk or a      allowed, one by one
-scan
+a comparison is estimated     compare the codes of all that is         few are allowed
+cheaper than a walk, a scan   allowed, one by one
+or cells
 a walk is estimated cheaper   walk the graph without regard to the     what is allowed among the ef nearest is
 than a scan                   filter, ef = 1.3 depth m / a, and keep   nearest among all that is allowed: no loss,
                               what is allowed                          unlike a walk that heeds the filter
-a scan is estimated cheaper   compare the codes of all that is         few are allowed
-than cells                    allowed, 8 bits a dimension
+a scan is estimated cheaper   compare the codes of all that is         the segment is small, or its cells tell
+than cells                    allowed, 8 bits a dimension              nothing
 otherwise: the walk is too    compare the codes of what is allowed     the filter goes with the vectors, and what it
 dear, or finds too few, or    in the nearest cells that hold any,      allows is far away from the query
 little is allowed in the      1 bit a dimension, and take more
@@ -22,12 +22,12 @@ cells nearest to the query
 ============================  =======================================  =============================================
 
 The estimates were fitted for codes of 8 bits on one core with 100,000 clustered vectors of 384 dimensions, in
-microseconds, and checked with a million. A walk costs 60, 0.85 for each unit of ef and 0.35 for each thousand of them
-squared, half as much more among a million; a comparison one by one 40 and 0.8 for each allowed entry. A scan costs
-0.0017 for each entry, 0.03 for each that is allowed and, where these are scattered, up to 0.16 more for the way to
-each, twice as much among a million. Cells cost 100, 0.09 for each that there is, 1 for each that is looked into,
-0.015 for each code compared there, 0.004 for each other one, and 0.3 for each that is compared again by longer codes.
-What is spent on codes grows with the dimension.
+microseconds, and checked with a million. A walk costs 110, 0.45 for each unit of ef and 0.45 for each thousand of them
+squared, a third more among a million; a comparison one by one 20 and 0.19 for each allowed entry. A scan costs 0.0017
+for each entry, 0.03 for each that is allowed and, the more these are scattered, up to 0.22 more for the way to each,
+less where all of them are few. Cells cost 100, 0.09 for each that there is, 1 for each that is looked into, 0.015 for
+each code compared there, 0.004 for each other one, and 0.3 for each that is compared again by longer codes. What is
+spent on codes grows with the dimension.
 
 A graph of more vectors takes a wider walk for the same recall: of a million, ef=100 finds 0.92 of the ten nearest, and
 ef=316 finds 0.984. So ``ef_search`` is meant for `ORDINARY` vectors, and grows with the square root of their number.
@@ -57,13 +57,16 @@ CELLS_DEPTH, SCAN_DEPTH = 16, 16
 """How many times the depth is taken from codes, to be compared as far as it is needed; of larger segments more."""
 
 ONE_BY_ONE = 3000
-"""Codes at most that are compared one by one: where more go with the vectors, cells take a quarter of the time."""
+"""Codes up to which nobody asks whether a look into cells is cheaper: to count what is allowed in each takes longer."""
 
 ORDINARY = 100_000
 """Vectors of a segment up to which the effort of a walk is what is asked for."""
 
-FILTERED_EFFORT = 1.6
-"""By how much more at most if a filter leaves fewer of them."""
+FILTERED_EFFORT = 1.25
+"""By how much more if there is a filter: a recall of 0.99 is expected then, and 0.98 otherwise."""
+
+MOST_EFFORT = 1.6
+"""By how much more at most if a filter or deletions leave fewer of them."""
 
 TYPICAL = 0.5
 """Of the nearer half of a walk's candidates at least this part of the share that a filter allows everywhere has to be
@@ -142,14 +145,18 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
     """Return entries that are near by their codes, by the way that the rule says; arguments as for `nearest`."""
     wanted, count, entries = depth(n), allowed.count, len(allowed)
     # Of the candidates of a walk only those that are allowed count.
-    ef = max(
-        int(effort(segment, ef_search) * min(entries / count, FILTERED_EFFORT)), int(MARGIN * wanted * entries / count)
-    )
+    more = min(max(FILTERED_EFFORT if allowed.filtered else 1.0, entries / count), MOST_EFFORT)
+    ef = max(int(effort(segment, ef_search) * more), int(MARGIN * wanted * entries / count))
     scan, walk = scan_cost(entries, count, len(query)), walk_cost(entries, ef)
-    if count <= ONE_BY_ONE and compare_cost(count, len(query)) < min(scan, walk):
-        return segment.graph.compare(query, allowed.numbers)
+    one_by_one = compare_cost(count, len(query), segment.graph.binary)
     # Cells are by l2: of little use where long vectors are near wherever they are.
     blind = allowed.all or segment.recipe.space == "ip"
+    # Half of half a million that are allowed gave a recall of 0.965 where these gave 0.995.
+    deep = int(CELLS_DEPTH * growth(segment) ** 0.8) * wanted
+    if one_by_one < min(scan, walk) and (
+        blind or count <= ONE_BY_ONE or one_by_one < cells_cost(segment, allowed, deep, len(query))
+    ):
+        return segment.graph.compare(query, SCAN_DEPTH * wanted, allowed.numbers)
     order = None if blind else segment.cells.by_distance(query)
     if walk <= scan and (order is None or here_too(segment, allowed, order, ef)):
         found = segment.graph.nearest(query, ef)
@@ -161,16 +168,12 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
             found = Candidates(found.entries[inside], found.distances[inside])
         if typical and len(found.entries) >= 2 * n:
             return found
-    if order is not None:
-        # Of half a million that are allowed, half as many gave a recall of 0.965 where these gave 0.995.
-        deep = int(CELLS_DEPTH * growth(segment) ** 0.8) * wanted
-        compared = max(min(deep, count), enough(count, int(np.count_nonzero(allowed.in_cell))))
-        if cells_cost(segment, allowed, compared, deep, len(query)) < scan:
-            # Longer codes leave less doubt, so that fewer vectors have to be read.
-            codes = None if segment.graph.binary else segment.graph.codes
-            found = segment.cells.nearest(query, deep, allowed.bitmap, allowed.in_cell, order, compared, codes)
-            if len(found.entries) >= min(wanted, count):
-                return found
+    if order is not None and cells_cost(segment, allowed, deep, len(query)) < scan:
+        # Longer codes leave less doubt, so that fewer vectors have to be read.
+        codes, compared = None if segment.graph.binary else segment.graph.codes, codes_compared(allowed, deep)
+        found = segment.cells.nearest(query, deep, allowed.bitmap, allowed.in_cell, order, compared, codes)
+        if len(found.entries) >= min(wanted, count):
+            return found
     return segment.graph.scan(query, SCAN_DEPTH * wanted, None if allowed.all else allowed.bitmap)
 
 
@@ -203,26 +206,31 @@ def growth(segment: Segment) -> float:
 
 def walk_cost(entries: int, ef: int) -> float:
     """Return an estimate of a walk through a graph, in microseconds."""
-    return float((60 + 0.85 * ef + 0.00035 * ef * ef) * max(1.0, entries / ORDINARY) ** 0.2)
+    return float((110 + 0.45 * ef + 0.00045 * ef * ef) * max(1.0, entries / ORDINARY) ** 0.13)
 
 
 def scan_cost(entries: int, count: int, dimension: int) -> float:
     """Return an estimate of a comparison of all allowed codes, in microseconds."""
-    scattered = 0.16 * (entries / ORDINARY) ** 0.3 * (1 - count / entries)
+    scattered = 0.22 * (1 - math.sqrt(count / entries)) * min(1.0, entries / ORDINARY) ** 0.3
     return float(0.0017 * entries + (scattered + 0.03 * dimension / 384) * count)
 
 
-def cells_cost(segment: Segment, allowed: Allowed, compared: int, deep: int, dimension: int) -> float:
+def codes_compared(allowed: Allowed, deep: int) -> int:
+    """Return how many codes are compared in the nearest cells, of which `deep` are compared again by longer ones."""
+    return max(min(deep, allowed.count), enough(allowed.count, int(np.count_nonzero(allowed.in_cell))))
+
+
+def cells_cost(segment: Segment, allowed: Allowed, deep: int, dimension: int) -> float:
     """Return an estimate of a look into the nearest cells that hold any of what is allowed, in microseconds.
 
     Args:
         segment: what is searched.
         allowed: which entries may be returned.
-        compared: how many allowed codes are compared.
         deep: how many are compared again by longer codes.
         dimension: of the vectors.
     """
     cells, held = segment.cells, int(np.count_nonzero(allowed.in_cell))
+    compared = codes_compared(allowed, deep)
     visited = held * compared / max(1, allowed.count)
     others = max(0.0, len(cells) * visited / cells.count - compared)
     again = 0 if segment.graph.binary else min(deep, compared)
@@ -230,6 +238,6 @@ def cells_cost(segment: Segment, allowed: Allowed, compared: int, deep: int, dim
     return 100 + visited + 0.004 * others + codes
 
 
-def compare_cost(count: int, dimension: int) -> float:
-    """Return an estimate of a comparison of codes one by one, in microseconds."""
-    return 40 + 0.8 * count * dimension / 384
+def compare_cost(count: int, dimension: int, binary: bool = False) -> float:
+    """Return an estimate of a comparison of codes one by one, in microseconds; `binary` ones take longer to decode."""
+    return 20 + (0.03 + (1.0 if binary else 0.16) * dimension / 384) * count

@@ -114,6 +114,8 @@ class Segment:
         if graph is None or not len(graph):
             return None
         cells = partition.finish()
+        # To give codes another order takes as much memory as they do, for a moment.
+        del sample
         order = cells.renumber()
         graph.renumber(order)
         return cls(name, commit_no, recipe, np.concatenate(sealed)[order], np.concatenate(skipped), graph, cells)

@@ -45,13 +45,13 @@ class Sealed:
 
     def entries_at(self, places: Places) -> Places:
         """Return the entries of places; those that have none are left out."""
-        entries = self._entry_of[places[places < len(self._entry_of)]]
+        entries = self._entry_of.take(places, mode="clip")
         return entries[entries >= 0].astype(np.intp)
 
     @cached_property
     def _entry_of(self) -> NDArray[np.int32]:
-        """By place: its entry, -1 for none."""
-        entry_of = np.full(int(self.places.max(initial=-1)) + 1, -1, dtype=np.int32)
+        """By place: its entry, -1 for none; one item more, which stands for all places behind."""
+        entry_of = np.full(int(self.places.max(initial=-1)) + 2, -1, dtype=np.int32)
         held = np.flatnonzero(self.places >= 0)
         entry_of[self.places[held]] = held
         return entry_of
@@ -199,7 +199,7 @@ class Vectors:
 
     def _entries(self, sealed: Sealed, places: Places) -> Places:
         """Return the entries of a segment that hold the vectors of places."""
-        return sealed.entries_at(places[self._held[places]])
+        return sealed.entries_at(places[self._held[places]] if len(self.loose) else places)
 
     def _allowed(self, sealed: Sealed, choice: Choice) -> Allowed:
         allowed = choice.segments.get(sealed.segment.name)
@@ -213,9 +213,9 @@ class Vectors:
                 extended = np.append(choice.mask & self._held, False)
                 if len(self.sealed) == 1:
                     count = int(np.count_nonzero(extended))
-                    allowed = AllowedByPlace(cells, extended, sealed.places, count, find)
+                    allowed = AllowedByPlace(cells, extended, sealed.places, count, find, choice.filtered)
                 else:
-                    allowed = Allowed(cells, total, mask=extended[sealed.places])
+                    allowed = Allowed(cells, total, mask=extended[sealed.places], filtered=choice.filtered)
             choice.segments[sealed.segment.name] = allowed
         return allowed
 

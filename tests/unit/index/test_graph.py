@@ -107,7 +107,7 @@ class Inverted:
         self.cells = builder.finish()
 
     def candidates(self, query: Vectors, count: int, allowed: Mask, codes: Any = None) -> Any:
-        in_cell = np.bincount(self.cells.cell_of[allowed], minlength=self.cells.count)
+        in_cell = self.cells.count_where(allowed)
         order = self.cells.by_distance(query)
         return self.cells.nearest(query, 4 * count, bitmap(allowed), in_cell, order, len(allowed), codes).entries
 
@@ -146,7 +146,7 @@ def test_cells_know_their_entries() -> None:
     assert cells.sizes.sum() == COUNT
     for chosen in (np.arange(cells.count), np.array([3]), np.array([5, 1])):
         entries = cells.entries_of(chosen)
-        assert np.array_equal(np.sort(entries), np.flatnonzero(np.isin(cells.cell_of, chosen)))
+        assert np.array_equal(np.sort(entries), np.sort(np.concatenate([cells.ids[cell] for cell in chosen])))
         assert len(entries) == cells.sizes[chosen].sum()
 
 
@@ -162,7 +162,6 @@ def test_cells_count_what_is_allowed_of_each() -> None:
                     for cell, size in enumerate(cells.sizes)
                 ]
                 assert cells.count_where(mask).tolist() == each
-                assert cells.count_among(np.flatnonzero(mask)).tolist() == each
             cells = Cells(cells._index, "l2")
             order = cells.renumber()
             assert cells.order is None
@@ -181,6 +180,36 @@ def test_entries_that_are_numbered_anew_are_found_under_their_new_numbers(space:
         after = graph.nearest(query, 50)
         assert np.array_equal(np.sort(order[after.entries]), np.sort(before.entries))
         assert np.array_equal(after.distances, before.distances)
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("quantization", ["binary", "int8", "float16", "float32"])
+def test_entries_are_compared_by_what_their_codes_stand_for(space: str, quantization: str) -> None:
+    vectors = vectors_of(COUNT, dimension=64)
+    graph = Graph.build(
+        space,
+        vectors,
+        [vectors],
+        total=COUNT,
+        quantization=quantization,
+        max_neighbors=8,
+        ef_construction=20,
+        stop=lambda: False,
+    )
+    assert graph is not None
+    decoded, query = graph.codes.reconstruct_n(0, COUNT), vectors_of(1, seed=9, dimension=64)[0]
+    if space == "ip":
+        true = 1 - decoded @ query
+    else:
+        point = query / np.linalg.norm(query) if space == "cosine" else query
+        true = ((decoded - point) ** 2).sum(axis=1) / (2 if space == "cosine" else 1)
+    for entries in (np.arange(COUNT), np.random.default_rng(2).permutation(COUNT)[:700], np.array([5])):
+        found = graph.compare(query, 50, entries)
+        expected = entries[np.argsort(true[entries])][:50]
+        np.testing.assert_allclose(found.distances, true[expected], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(true[found.entries], true[expected], rtol=1e-4, atol=1e-4)
+        assert set(found.entries.tolist()) <= set(entries.tolist())
+        assert len(set(found.entries.tolist())) == len(found.entries) == min(50, len(entries))
 
 
 def masks() -> dict[str, Mask]:
@@ -347,7 +376,7 @@ def test_candidates_come_with_about_their_distances_nearest_first(kind: Any, spa
     if kind is Inverted:
         every = np.ones(COUNT, dtype=np.bool_)
         order = index.cells.by_distance(query)
-        found = index.cells.nearest(query, 50, bitmap(every), np.bincount(index.cells.cell_of), order, COUNT)
+        found = index.cells.nearest(query, 50, bitmap(every), index.cells.sizes, order, COUNT)
     else:
         found = index.graph.nearest(query, 50) if kind is Walk else index.graph.scan(query, 50, None)
     true = exact_distances(space, query, vectors[found.entries])

@@ -65,10 +65,10 @@ class Selector:
     def select(self, filter: Filter | None) -> Choice:
         """Return which places are alive and match."""
         if filter is None:
-            return Choice(len(self._snapshot), mask=self._snapshot.alive.values)
+            return Choice(len(self._snapshot), mask=self._snapshot.alive.values, filtered=False)
         places = self._find(filter)
         if places is not None:
-            return self._snapshot.choose(places)
+            return Choice(len(self._snapshot), numbers=places)
         return self._snapshot.choose_by(self._ask(filter, self._snapshot.alive.values))
 
     # --- places that are looked up ----------------------------------------------------------------
