@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -86,11 +87,19 @@ class Snapshot:
         """Return the places of labels that are alive; labels that are not are left out."""
         places = self.find(labels)
         places = places[places >= 0]
-        return np.unique(places[self.alive.values[places]])
+        return np.unique(self.living(places))
+
+    def living(self, places: Places) -> Places:
+        """Return those of some places that are alive."""
+        return places[self.alive.values[places]] if self._dead else places
+
+    @cached_property
+    def _dead(self) -> int:
+        return len(self) - int(np.count_nonzero(self.alive.values))
 
     def choose(self, places: Places) -> Choice:
         """Return a choice of those `places` that are alive."""
-        return Choice(len(self), numbers=places[self.alive.values[places]])
+        return Choice(len(self), numbers=self.living(places))
 
     def choose_by(self, mask: Mask) -> Choice:
         """Return a choice of those places of `mask` that are alive."""
@@ -178,8 +187,7 @@ class Snapshot:
 
     def _tidied(self) -> Snapshot:
         """Return this snapshot compacted, if it is worth it."""
-        dead = len(self) - int(np.count_nonzero(self.alive.values))
-        return self if dead < COMPACT_FROM or 2 * dead <= len(self) else self.compacted()
+        return self if self._dead < COMPACT_FROM or 2 * self._dead <= len(self) else self.compacted()
 
     def compacted(self) -> Snapshot:
         """Return this snapshot without dead places."""

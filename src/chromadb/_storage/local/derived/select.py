@@ -116,7 +116,7 @@ class Selector:
         """Return the places that are alive and meet all comparisons of one key; None if they are more than `most`."""
         places = self._snapshot.columns[key].find(compares, most)
         # A record that is gone has no document to be asked for.
-        return None if places is None else places[self._snapshot.alive.values[places]]
+        return None if places is None else self._snapshot.living(places)
 
     def _ask_at(self, filter: Filter, places: Places) -> Mask:
         """Return which of some places, which are alive, match; shape (len(places),)."""
