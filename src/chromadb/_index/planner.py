@@ -127,13 +127,13 @@ def nearest(
     taken = min(first(n), len(entries))
     distances = measure(entries[:taken])
     while taken < len(entries):
-        errors = codes[:taken] - distances
+        # In Python: of so few numbers, numpy takes as long as a tenth of the walk.
+        errors = (codes[:taken] - distances).tolist()
         # Candidates were picked for low codes, so a negative mean says nothing of those to come.
-        mean = float(errors.mean())
-        # By hand: np.std takes as long as a tenth of the walk.
-        deviation = math.sqrt(max(0.0, float(errors @ errors) / taken - mean * mean))
+        mean = sum(errors) / taken
+        deviation = math.sqrt(max(0.0, sum([error * error for error in errors]) / taken - mean * mean))
         error = SURE * deviation + max(0.0, mean)
-        if float(codes[taken]) - error > np.partition(distances, n - 1)[n - 1]:
+        if float(codes[taken]) - error > sorted(distances.tolist())[n - 1]:
             break
         more = entries[taken : FURTHER * taken]
         distances = np.concatenate([distances, measure(more)])
