@@ -10,7 +10,7 @@ Neighbor Search, 2024 (arxiv.org/abs/2405.12497), in inverted lists by faiss.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,13 @@ def count_of(total: int, sample: int) -> int:
 def enough(count: int, held: int) -> int:
     """Return how many codes to compare where `count` vectors are allowed, which lie in `held` cells."""
     return min(count, max(ENOUGH, int(PART * max(1, held) ** -FEWER * count)))
+
+
+class CellOrder(NamedTuple):
+    """Cells, the nearest to a query first, and how far away their centres are, as faiss measures it."""
+
+    cells: NDArray[np.int64]
+    distances: NDArray[np.float32]
 
 
 class CellsBuilder:
@@ -169,14 +176,15 @@ class Cells:
         held = [cell for cell in cells.tolist() if self.sizes[cell]]
         return np.concatenate([faiss.rev_swig_ptr(lists.get_ids(cell), int(self.sizes[cell])) for cell in held])
 
-    def by_distance(self, query: Matrix) -> NDArray[np.int64]:
+    def by_distance(self, query: Matrix) -> CellOrder:
         """Return all cells, the nearest to a query first."""
         # A matrix product would begin threads for so few numbers, and a search for all takes 250 us, this 80.
         faiss, point = faiss_here(), scaled(self._space, query[np.newaxis])
         distances = np.empty(self.count, dtype=np.float32)
         centres = faiss.downcast_index(self._index.quantizer).get_xb()
         faiss.fvec_L2sqr_ny(faiss.swig_ptr(distances), faiss.swig_ptr(point), centres, len(query), self.count)
-        return np.argsort(distances)
+        cells = np.argsort(distances)
+        return CellOrder(cells, distances[cells])
 
     @spanned("index.cells", ALL)
     def nearest(
@@ -185,9 +193,8 @@ class Cells:
         count: int,
         bitmap: NDArray[np.uint8],
         in_cell: NDArray[np.int64],
-        order: NDArray[np.int64],
+        order: CellOrder,
         compared: int,
-        codes: Any = None,
     ) -> Candidates:
         """Return about the `count` nearest entries that are allowed, nearest first.
 
@@ -198,34 +205,21 @@ class Cells:
             in_cell: how many are allowed in each cell.
             order: all cells, the nearest first.
             compared: how many allowed codes to compare at least, those of the nearest cells.
-            codes: longer codes of the same entries, which then put them in order.
         """
-        faiss = faiss_here()
-        parameters = faiss.IVFRaBitQSearchParameters()
-        # Kept by names: the parameters only point to them.
+        faiss, point = faiss_here(), scaled(self._space, query[np.newaxis])
+        held = in_cell[order.cells] > 0
+        cumulated = np.cumsum(in_cell[order.cells[held]])
+        probes = min(len(cumulated), int(np.searchsorted(cumulated, compared)) + 1)
+        cells, distances = order.cells[held][:probes], order.distances[held][:probes]
+        # Kept by a name: the parameters only point to it.
         selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
-        held = np.packbits(in_cell > 0, bitorder="little")
-        held_selector = faiss.IDSelectorBitmap(len(held), faiss.swig_ptr(held))
-        held_parameters = faiss.SearchParameters(sel=held_selector)
-        parameters.sel, parameters.quantizer_params = selector, held_parameters
-        parameters.nprobe, parameters.qb = _probes(in_cell[order], compared), QUERY_BITS
-        index: Any = self._index
-        if codes is not None:
-            index = faiss.IndexRefine(self._index, codes)
-            refined = faiss.IndexRefineSearchParameters(k_factor=1.0)
-            refined.base_index_params = parameters
-            scores, found = index.search(scaled(self._space, query[np.newaxis]), count, params=refined)
-        else:
-            scores, found = index.search(scaled(self._space, query[np.newaxis]), count, params=parameters)
-        return candidates_of(self._space, found[0], scores[0])
-
-
-def _probes(allowed: NDArray[np.int64], compared: int) -> int:
-    """Return how many of the cells that hold anything allowed hold so many together.
-
-    Args:
-        allowed: how many are allowed in each cell, the nearest first.
-        compared: how many are wanted.
-    """
-    cumulated = np.cumsum(allowed[allowed > 0])
-    return min(len(cumulated), int(np.searchsorted(cumulated, compared)) + 1)
+        parameters = faiss.IVFRaBitQSearchParameters()
+        parameters.sel, parameters.nprobe, parameters.qb = selector, probes, QUERY_BITS
+        scores, found = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.int64)
+        # The Python side of `search_preassigned` takes no parameters.
+        given, filled = (
+            (faiss.swig_ptr(cells), faiss.swig_ptr(distances)),
+            (faiss.swig_ptr(scores), faiss.swig_ptr(found)),
+        )
+        self._index.search_preassigned_c(1, faiss.swig_ptr(point), count, *given, *filled, False, parameters)
+        return candidates_of(self._space, found, scores)

@@ -41,7 +41,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from chromadb._index.cells import enough
+from chromadb._index.cells import CellOrder, enough
 from chromadb._index.choice import Allowed
 from chromadb._index.distance import Matrix
 from chromadb._index.faiss import Candidates
@@ -169,15 +169,15 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
         if typical and len(found.entries) >= 2 * n:
             return found
     if order is not None and cells_cost(segment, allowed, deep, len(query)) < scan:
-        # Longer codes leave less doubt, so that fewer vectors have to be read.
-        codes, compared = None if segment.graph.binary else segment.graph.codes, codes_compared(allowed, deep)
-        found = segment.cells.nearest(query, deep, allowed.bitmap, allowed.in_cell, order, compared, codes)
+        compared = codes_compared(allowed, deep)
+        found = segment.cells.nearest(query, deep, allowed.bitmap, allowed.in_cell, order, compared)
         if len(found.entries) >= min(wanted, count):
-            return found
+            # Longer codes leave less doubt, so that fewer vectors have to be read.
+            return found if segment.graph.binary else segment.graph.compare(query, deep, found.entries)
     return segment.graph.scan(query, SCAN_DEPTH * wanted, None if allowed.all else allowed.bitmap)
 
 
-def here_too(segment: Segment, allowed: Allowed, order: NDArray[np.int64], ef: int) -> bool:
+def here_too(segment: Segment, allowed: Allowed, order: CellOrder, ef: int) -> bool:
     """Return whether a filter allows of what is near a query about the share that it allows everywhere.
 
     Args:
@@ -186,9 +186,9 @@ def here_too(segment: Segment, allowed: Allowed, order: NDArray[np.int64], ef: i
         order: all cells, the nearest first.
         ef: how many candidates a walk would look at.
     """
-    sizes, least = np.cumsum(segment.cells.sizes[order]), LESS * allowed.count / len(allowed)
+    sizes, least = np.cumsum(segment.cells.sizes[order.cells]), LESS * allowed.count / len(allowed)
     for vicinity in VICINITIES:
-        near = order[: int(np.searchsorted(sizes, vicinity * ef)) + 1]
+        near = order.cells[: int(np.searchsorted(sizes, vicinity * ef)) + 1]
         if np.mean(allowed.holds(segment.cells.entries_of(near))) < least:
             return False
     return True

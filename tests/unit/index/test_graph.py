@@ -106,14 +106,14 @@ class Inverted:
         builder.add(vectors[500:])
         self.cells = builder.finish()
 
-    def candidates(self, query: Vectors, count: int, allowed: Mask, codes: Any = None) -> Any:
+    def candidates(self, query: Vectors, count: int, allowed: Mask) -> Any:
         in_cell = self.cells.count_where(allowed)
         order = self.cells.by_distance(query)
-        return self.cells.nearest(query, 4 * count, bitmap(allowed), in_cell, order, len(allowed), codes).entries
+        return self.cells.nearest(query, 4 * count, bitmap(allowed), in_cell, order, len(allowed)).entries
 
 
 class Refined(Inverted):
-    """Cells whose candidates are put in order by the codes of a graph."""
+    """Cells whose candidates are compared again by the codes of a graph."""
 
     def __init__(self, space: str, vectors: Vectors) -> None:
         super().__init__(space, vectors)
@@ -121,8 +121,8 @@ class Refined(Inverted):
         assert graph is not None
         self.graph = graph
 
-    def candidates(self, query: Vectors, count: int, allowed: Mask, codes: Any = None) -> Any:
-        return super().candidates(query, count, allowed, self.graph.codes)[:count]
+    def candidates(self, query: Vectors, count: int, allowed: Mask) -> Any:
+        return self.graph.compare(query, count, super().candidates(query, count, allowed)).entries
 
 
 @pytest.fixture(

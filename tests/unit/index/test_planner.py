@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from chromadb._index.cells import count_of, enough
+from chromadb._index.cells import CellOrder, count_of, enough
 from chromadb._index.choice import Allowed
 from chromadb._index.faiss import Candidates
 from chromadb._index.planner import (
@@ -55,15 +55,15 @@ class Recorder:
     def nearest(self, query: Any, count: int, *more: Any) -> Candidates:
         if not more:
             return self._answer("walk", count, np.ones(len(self.order), dtype=np.bool_))
-        bitmap, in_cell, order, compared, _ = more
+        bitmap, in_cell, order, compared = more
         assert min(count, int(in_cell.sum())) <= compared <= in_cell.sum()
-        assert sorted(order.tolist()) == list(range(self.count))
+        assert sorted(order.cells.tolist()) == list(range(self.count))
         mask = np.unpackbits(bitmap, count=len(self.order), bitorder="little").astype(np.bool_)
         assert in_cell.sum() == mask.sum()
         return self._answer("cells", count, mask)
 
-    def by_distance(self, query: Any) -> NDArray[np.int64]:
-        return np.arange(self.count)
+    def by_distance(self, query: Any) -> CellOrder:
+        return CellOrder(np.arange(self.count), np.arange(self.count, dtype=np.float32))
 
     def entries_of(self, cells: NDArray[np.int64]) -> Entries:
         return np.flatnonzero(np.isin(self.cell_of, cells))
