@@ -19,7 +19,7 @@ at ef=200 for binary, 1.0 for int8.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,33 +84,38 @@ def is_binary(index: Any) -> bool:
     return isinstance(faiss.downcast_index(index.storage), faiss.IndexRaBitQ)
 
 
-def decoder_of(codes: Any) -> Callable[[NDArray[np.int64]], Matrix]:
-    """Return what gives the vectors that some codes stand for, shape (m, dimension).
+class Decoder(NamedTuple):
+    """What codes stand for."""
 
-    Those of 8 bits take 0.15 us each where faiss takes 0.9; it decodes number by number.
+    decode: Callable[[NDArray[np.int64]], Matrix]
+    """Gives the vectors of some entries, shape (m, dimension), less the origin."""
+    origin: Matrix
+    """Shape (dimension,). It takes less to move a query than every vector: 0.12 us instead of 0.2 each."""
+
+
+def decoder_of(codes: Any) -> Decoder:
+    """Return what decodes codes of 8 bits six times as fast as faiss, which takes them number by number.
 
     Args:
         codes: of all entries, as faiss keeps them; nothing may be added meanwhile.
     """
-    faiss = faiss_here()
+    faiss, nowhere = faiss_here(), np.zeros(codes.d, dtype=np.float32)
     if isinstance(codes, faiss.IndexRaBitQ):
-        return lambda entries: codes.reconstruct_batch(entries)
+        return Decoder(codes.reconstruct_batch, nowhere)
     rows = faiss.rev_swig_ptr(codes.codes.data(), codes.ntotal * codes.code_size).reshape(codes.ntotal, -1)
     if isinstance(codes, faiss.IndexFlat):
-        return lambda entries: rows.view(np.float32)[entries]
+        return Decoder(lambda entries: rows.view(np.float32)[entries], nowhere)
     if codes.sq.qtype == _code("float16"):
-        return lambda entries: rows.view(np.float16)[entries].astype(np.float32)
+        return Decoder(lambda entries: rows.view(np.float16)[entries].astype(np.float32), nowhere)
     low, width = np.split(faiss.vector_to_array(codes.sq.trained), 2)
     step = width / np.float32(255)
-    low = low + step / np.float32(2)
 
     def decode(entries: NDArray[np.int64]) -> Matrix:
         vectors: Matrix = rows.take(entries, 0).astype(np.float32)
         vectors *= step
-        vectors += low
         return vectors
 
-    return decode
+    return Decoder(decode, (low + step / 2).astype(np.float32))
 
 
 def _code(quantization: str) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chromadb._index.codes import decoder_of, empty_graph, is_binary
+from chromadb._index.codes import Decoder, decoder_of, empty_graph, is_binary
 from chromadb._index.distance import Matrix
 from chromadb._index.faiss import Candidates, candidates_of, faiss_here, open_index, save_index, scaled
 from chromadb._tracing import ALL, spanned
@@ -137,20 +137,25 @@ class Graph:
         return candidates_of(self._space, found[0], scores[0])
 
     @cached_property
-    def _decode(self) -> Callable[[Entries], Matrix]:
+    def _decoder(self) -> Decoder:
         return decoder_of(self.codes)
 
     @spanned("index.compare", ALL)
     def compare(self, query: Matrix, count: int, entries: Entries) -> Candidates:
         """Return the `count` nearest of some `entries` by their codes, nearest first."""
         faiss, point = faiss_here(), scaled(self._space, query[np.newaxis])[0]
-        measure = faiss.fvec_inner_products_ny if self._space == "ip" else faiss.fvec_L2sqr_ny
+        decode, origin = self._decoder
+        if self._space == "ip":
+            measure, moved, rest = faiss.fvec_inner_products_ny, point, np.float32(point.dot(origin))
+        else:
+            measure, moved, rest = faiss.fvec_L2sqr_ny, point - origin, np.float32(0)
         # In the order in which they lie in memory.
         entries = np.sort(entries)
         scores = np.empty(len(entries), dtype=np.float32)
         for start in range(0, len(entries), COMPARED):
-            vectors, part = self._decode(entries[start : start + COMPARED]), scores[start : start + COMPARED]
-            measure(faiss.swig_ptr(part), faiss.swig_ptr(point), faiss.swig_ptr(vectors), len(point), len(part))
+            vectors, part = decode(entries[start : start + COMPARED]), scores[start : start + COMPARED]
+            measure(faiss.swig_ptr(part), faiss.swig_ptr(moved), faiss.swig_ptr(vectors), len(moved), len(part))
+        scores += rest
         badness = -scores if self._space == "ip" else scores
         if count < len(entries):
             nearest = np.argpartition(badness, count)[:count]

@@ -23,7 +23,7 @@ cells nearest to the query
 
 The estimates were fitted for codes of 8 bits on one core with 100,000 clustered vectors of 384 dimensions, in
 microseconds, and checked with a million. A walk costs 110, 0.45 for each unit of ef and 0.45 for each thousand of them
-squared, a third more among a million; a comparison one by one 20 and 0.19 for each allowed entry. A scan costs 0.0017
+squared, a third more among a million; a comparison one by one 20 and 0.14 for each allowed entry. A scan costs 0.0017
 for each entry, 0.03 for each that is allowed and, the more these are scattered, up to 0.22 more for the way to each,
 less where all of them are few. Cells cost 100, 0.09 for each that there is, 1 for each that is looked into, 0.015 for
 each code compared there, 0.004 for each other one, and 0.3 for each that is compared again by longer codes. What is
@@ -240,4 +240,4 @@ def cells_cost(segment: Segment, allowed: Allowed, deep: int, dimension: int) ->
 
 def compare_cost(count: int, dimension: int, binary: bool = False) -> float:
     """Return an estimate of a comparison of codes one by one, in microseconds; `binary` ones take longer to decode."""
-    return 20 + (0.03 + (1.0 if binary else 0.16) * dimension / 384) * count
+    return 20 + (0.03 + (1.0 if binary else 0.11) * dimension / 384) * count

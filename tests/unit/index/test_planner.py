@@ -235,7 +235,7 @@ def test_candidates_are_compared_as_far_as_their_codes_leave_a_doubt(noise: floa
     assert len(ask(100_000, allowed)[1]) == COMPARED
 
 
-@pytest.mark.parametrize("count", [5000, 30_000, 100_000])
+@pytest.mark.parametrize("count", [10_000, 30_000, 100_000])
 def test_codes_that_fail_on_a_query_lead_to_an_exact_comparison(count: int) -> None:
     calls, found = ask(100_000, slice(0, count), fail=("walk", "cells", "scan"))
     assert calls[-1][0] == "scan"
