@@ -115,11 +115,14 @@ class Cells:
     @property
     def ids(self) -> list[NDArray[np.int64]]:
         """The entries of each cell, as faiss keeps them."""
-        faiss, lists = faiss_here(), self._index.invlists
-        return [
-            faiss.rev_swig_ptr(lists.get_ids(cell), size) if size else np.empty(0, dtype=np.int64)
-            for cell, size in enumerate(self.sizes.tolist())
-        ]
+        return [self._ids_of(cell) for cell in range(self.count)]
+
+    def _ids_of(self, cell: int) -> NDArray[np.int64]:
+        size = int(self.sizes[cell])
+        if not size:
+            return np.empty(0, dtype=np.int64)
+        ids: NDArray[np.int64] = faiss_here().rev_swig_ptr(self._index.invlists.get_ids(cell), size)
+        return ids
 
     @cached_property
     def sizes(self) -> NDArray[np.int64]:
@@ -133,7 +136,7 @@ class Cells:
         return np.cumsum(self.sizes) - self.sizes
 
     @cached_property
-    def order(self) -> NDArray[np.int64] | None:
+    def permutation(self) -> NDArray[np.int64] | None:
         """The entries, cell by cell; None where they are numbered so, which those of the first segments were not."""
         held = zip(self.ids, self.starts.tolist(), strict=True)
         if all(ids[0] == start and ids[-1] == start + len(ids) - 1 for ids, start in held if len(ids)):
@@ -145,7 +148,7 @@ class Cells:
 
         Of a million it takes 0.2 ms; by the numbers of those it holds, 0.1 to 6.
         """
-        by_cell, filled = mask if self.order is None else mask[self.order], self.sizes > 0
+        by_cell, filled = mask if self.permutation is None else mask[self.permutation], self.sizes > 0
         counts = np.zeros(self.count, dtype=np.int64)
         counts[filled] = np.add.reduceat(by_cell.view(np.uint8), self.starts[filled], dtype=np.int32)
         return counts
@@ -171,10 +174,8 @@ class Cells:
         return cls(open_index(path, "IndexIVFRaBitQ", "does not hold cells"), space, mapped=True)
 
     def entries_of(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the entries of some cells, which are not all empty."""
-        faiss, lists = faiss_here(), self._index.invlists
-        held = [cell for cell in cells.tolist() if self.sizes[cell]]
-        return np.concatenate([faiss.rev_swig_ptr(lists.get_ids(cell), int(self.sizes[cell])) for cell in held])
+        """Return the entries of some cells, of one at least."""
+        return np.concatenate([self._ids_of(cell) for cell in cells.tolist()])
 
     def by_distance(self, query: Matrix) -> CellOrder:
         """Return all cells, the nearest to a query first."""

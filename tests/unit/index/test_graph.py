@@ -164,7 +164,7 @@ def test_cells_count_what_is_allowed_of_each() -> None:
                 assert cells.count_where(mask).tolist() == each
             cells = Cells(cells._index, "l2")
             order = cells.renumber()
-            assert cells.order is None
+            assert cells.permutation is None
             assert [order[ids].tolist() for ids in cells.ids] == before
             before = [ids.tolist() for ids in cells.ids]
 
