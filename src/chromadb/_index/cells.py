@@ -1,15 +1,18 @@
-"""Cells: a partition of a segment's vectors, with codes of one bit a dimension, for filters that go with them.
+"""Cells: a partition of a segment's vectors, with codes of four bits for each group of directions.
 
-Where few of the vectors near a query pass the filter, a walk through the graph finds little. The cells that hold
-anything allowed are known, so the nearest of these are looked at, however far away they are.
+The cells nearest to a query are looked into, and the codes there are compared 32 at a time, because the distances from
+the query to the 16 code words of a group fit one register: 3 ns a code of 384 dimensions. Where a filter goes with the
+vectors, what it allows may be far away; the cells that hold any of it are known, so the nearest of these are taken.
 
-Gao and Long, RaBitQ: Quantizing High-Dimensional Vectors with a Theoretical Error Bound for Approximate Nearest
-Neighbor Search, 2024 (arxiv.org/abs/2405.12497), in inverted lists by faiss.
+Jégou et al., Product Quantization for Nearest Neighbor Search, 2011 (doi.org/10.1109/TPAMI.2010.57), and André et al.,
+Cache Locality Is Not Enough: High-Performance Nearest Neighbor Search with Product Quantization Fast Scan, 2015
+(vldb.org/pvldb/vol9/p288-andre.pdf), in inverted lists by faiss. The codes are of the vectors, not of what separates
+them from the centre of their cell: so the tables of a query are made once, not for each cell.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,15 +20,14 @@ from numpy.typing import NDArray
 
 from chromadb._index.distance import Matrix
 from chromadb._index.faiss import Candidates, candidates_of, faiss_here, open_index, save_index, scaled
+from chromadb._index.projection import groups_of, projection_of
 from chromadb._tracing import ALL, spanned
+from chromadb.errors import StorageCorruptError
 
 ENOUGH, PART, FEWER = 20_000, 2.7, 0.24
 """Allowed vectors whose codes are compared for one query: so many, or if that is more `PART` h ** -`FEWER` of them
 where h cells hold any. For a recall of 0.993, a filter that allows a tenth of a million clustered vectors, far from the
 query, needs 0.66 of them in 271 cells, 0.48 in 472; one that allows half of them 0.52 in 743 cells, 0.34 in 2097."""
-
-QUERY_BITS = 4
-"""Bits a dimension of a query; 8 found no more, and took 1.7 times as long."""
 
 
 def count_of(total: int, sample: int) -> int:
@@ -47,9 +49,17 @@ def enough(count: int, held: int) -> int:
     return min(count, max(ENOUGH, int(PART * max(1, held) ** -FEWER * count)))
 
 
+@lru_cache(maxsize=64)
+def _probing(faiss: Any, probes: int) -> Any:
+    """Return the parameters of a search, which searches only read."""
+    return faiss.IVFSearchParameters(nprobe=probes)
+
+
 class CellOrder(NamedTuple):
     """Cells, the nearest to a query first, and how far away their centres are, as faiss measures it."""
 
+    point: Matrix
+    """The query, projected, shape (1, directions)."""
     cells: NDArray[np.int64]
     distances: NDArray[np.float32]
 
@@ -64,32 +74,53 @@ class CellsBuilder:
     """
 
     def __init__(self, space: str, total: int, sample: Matrix) -> None:
-        faiss = faiss_here()
-        dimension = sample.shape[1]
-        count = count_of(total, len(sample))
+        faiss, count = faiss_here(), count_of(total, len(sample))
         self._space = space
+        # Sixteen code words are not learnt of fewer vectors.
+        sample = scaled(space, np.resize(sample, (max(16, len(sample)), sample.shape[1])))
+        projection = projection_of(sample)
         # By l2 in every space: by inner product the longest vectors would be in every neighbourhood.
-        self._index = faiss.index_factory(dimension, f"IVF{count},RaBitQ", faiss.METRIC_L2)
-        self._index.cp.niter, self._index.cp.max_points_per_centroid = 8, 64
-        self._index.cp.min_points_per_centroid = 1
-        self._index.train(scaled(space, sample))
+        centres = faiss.IndexFlatL2(projection.d_out)
+        groups = groups_of(sample.shape[1])
+        lists = faiss.IndexIVFPQFastScan(centres, projection.d_out, count, groups, 4, faiss.METRIC_L2)
+        lists.by_residual = False
+        lists.cp.niter, lists.cp.max_points_per_centroid, lists.cp.min_points_per_centroid = 8, 64, 1
+        lists.pq.cp.min_points_per_centroid = 1
+        self._index = faiss.IndexPreTransform(projection, lists)
+        self._index.train(sample)
 
     def add(self, block: Matrix) -> None:
         """Take in vectors, shape (m, dimension)."""
         self._index.add(scaled(self._space, block))
 
-    def finish(self) -> Cells:
-        """Return the cells of what was taken in."""
-        return Cells(self._index, self._space)
+    def finish(self) -> tuple[Cells, NDArray[np.int64]]:
+        """Return the cells of what was taken in, numbered cell by cell, and what number each vector had in its order.
+
+        What is near each other then lies near each other: a walk through a graph in this order takes three quarters of
+        the time among 100,000 vectors of 384 dimensions, two thirds among a million. An order within cells, or cells in
+        an order of their own, gained nothing more. (Coleman et al., Graph Reordering for Cache-Efficient Near Neighbor
+        Search, 2021, arxiv.org/abs/2104.03221)
+        """
+        cells = Cells(self._index, self._space)
+        order = np.empty(len(cells), dtype=np.int64)
+        lists = faiss_here().downcast_index(self._index.index).invlists
+        for cell, (start, size) in enumerate(zip(cells.starts.tolist(), cells.sizes.tolist(), strict=True)):
+            if size:
+                ids = faiss_here().rev_swig_ptr(lists.get_ids(cell), size)
+                order[start : start + size] = ids
+                ids[:] = np.arange(start, start + size)
+        return cells, order
 
 
 class Cells:
-    """Codes of vectors that are numbered from 0, by cell."""
+    """Codes of vectors that are numbered from 0, cell by cell."""
 
-    def __init__(self, index: Any, space: str, *, mapped: bool = False) -> None:
+    def __init__(self, index: Any, space: str) -> None:
         self._index = index
         self._space = space
-        self._mapped = mapped
+        self._lists = faiss_here().downcast_index(index.index)
+        self._projection = faiss_here().downcast_VectorTransform(index.chain.at(0))
+        self._centres = faiss_here().downcast_index(self._lists.quantizer).get_xb()
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -97,68 +128,38 @@ class Cells:
     @property
     def count(self) -> int:
         """How many cells there are."""
-        return int(self._index.nlist)
-
-    def renumber(self) -> NDArray[np.int64]:
-        """Number the entries anew, cell by cell; return what number each had before. Nobody may search meanwhile.
-
-        What is near each other then lies near each other: a walk through a graph in this order takes three quarters of
-        the time among 100,000 vectors of 384 dimensions, two thirds among a million. An order within cells, or cells in
-        an order of their own, gained nothing more. (Coleman et al., Graph Reordering for Cache-Efficient Near Neighbor
-        Search, 2021, arxiv.org/abs/2104.03221)
-        """
-        order = np.concatenate(self.ids)
-        for ids, start in zip(self.ids, self.starts.tolist(), strict=True):
-            ids[:] = np.arange(start, start + len(ids))
-        return order
-
-    @property
-    def ids(self) -> list[NDArray[np.int64]]:
-        """The entries of each cell, as faiss keeps them."""
-        return [self._ids_of(cell) for cell in range(self.count)]
-
-    def _ids_of(self, cell: int) -> NDArray[np.int64]:
-        size = int(self.sizes[cell])
-        if not size:
-            return np.empty(0, dtype=np.int64)
-        ids: NDArray[np.int64] = faiss_here().rev_swig_ptr(self._index.invlists.get_ids(cell), size)
-        return ids
+        return int(self._lists.nlist)
 
     @cached_property
     def sizes(self) -> NDArray[np.int64]:
         """How many entries each cell has."""
-        lists = self._index.invlists
+        lists = self._lists.invlists
         return np.fromiter((lists.list_size(cell) for cell in range(self.count)), dtype=np.int64, count=self.count)
 
-    @property
+    @cached_property
     def starts(self) -> NDArray[np.int64]:
         """How many entries there are in the cells before each."""
-        return np.cumsum(self.sizes) - self.sizes
+        return self._ends - self.sizes
 
     @cached_property
-    def permutation(self) -> NDArray[np.int64] | None:
-        """The entries, cell by cell; None where they are numbered so, which those of the first segments were not."""
-        held = zip(self.ids, self.starts.tolist(), strict=True)
-        if all(ids[0] == start and ids[-1] == start + len(ids) - 1 for ids, start in held if len(ids)):
-            return None
-        return np.concatenate(self.ids)
+    def _ends(self) -> NDArray[np.int64]:
+        return np.cumsum(self.sizes)
 
     def count_where(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return how many of the entries that a mask holds each cell has.
 
         Of a million it takes 0.2 ms; by the numbers of those it holds, 0.1 to 6.
         """
-        by_cell, filled = mask if self.permutation is None else mask[self.permutation], self.sizes > 0
-        counts = np.zeros(self.count, dtype=np.int64)
-        counts[filled] = np.add.reduceat(by_cell.view(np.uint8), self.starts[filled], dtype=np.int32)
+        counts, filled = np.zeros(self.count, dtype=np.int64), self.sizes > 0
+        counts[filled] = np.add.reduceat(mask.view(np.uint8), self.starts[filled], dtype=np.int32)
         return counts
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory; what is mapped from a file does not count."""
-        codes = 0 if self._mapped else (self._index.code_size + 8) * len(self)
+        """Bytes of memory."""
+        codes = (self._lists.code_size + 8) * len(self)
         worked_out = sum(value.nbytes for value in list(vars(self).values()) if isinstance(value, np.ndarray))
-        return int(4 * self._index.d * self.count + codes + worked_out)
+        return int(4 * self._lists.d * (self.count + self._index.d) + codes + worked_out)
 
     def save(self, path: str) -> None:
         """Write the cells to a file."""
@@ -166,31 +167,57 @@ class Cells:
 
     @classmethod
     def open(cls, path: str, space: str) -> Cells:
-        """Return the cells in a file, mapped into memory.
+        """Return the cells in a file.
 
         Raises:
             StorageCorruptError: the file does not hold cells.
         """
-        return cls(open_index(path, "IndexIVFRaBitQ", "does not hold cells"), space, mapped=True)
+        index, what = open_index(path, "IndexPreTransform", "does not hold cells"), "does not hold cells"
+        if not isinstance(faiss_here().downcast_index(index.index), faiss_here().IndexIVFPQFastScan):
+            raise StorageCorruptError(f"{path} {what} but {type(index.index).__name__}.")
+        return cls(index, space)
 
     def entries_of(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the entries of some cells, of one at least."""
-        return np.concatenate([self._ids_of(cell) for cell in cells.tolist()])
+        """Return the entries of some cells."""
+        sizes = self.sizes[cells]
+        # Runs of consecutive numbers: each begins at its start, less what the runs before it have taken.
+        offsets = self.starts[cells] - (np.cumsum(sizes) - sizes)
+        return np.repeat(offsets, sizes) + np.arange(int(sizes.sum()))
 
     def by_distance(self, query: Matrix) -> CellOrder:
         """Return all cells, the nearest to a query first."""
-        # A matrix product would begin threads for so few numbers, and a search for all takes 250 us, this 80.
-        faiss, point = faiss_here(), scaled(self._space, query[np.newaxis])
+        # A matrix product would begin threads for so few numbers, and a search for all takes three times as long.
+        faiss, point = faiss_here(), self._projected(query)
         distances = np.empty(self.count, dtype=np.float32)
-        centres = faiss.downcast_index(self._index.quantizer).get_xb()
-        faiss.fvec_L2sqr_ny(faiss.swig_ptr(distances), faiss.swig_ptr(point), centres, len(query), self.count)
+        given = faiss.swig_ptr(point), self._centres
+        faiss.fvec_L2sqr_ny(faiss.swig_ptr(distances), *given, point.shape[1], self.count)
         cells = np.argsort(distances)
-        return CellOrder(cells, distances[cells])
+        return CellOrder(point, cells, distances[cells])
+
+    def _projected(self, query: Matrix) -> Matrix:
+        projected: Matrix = self._projection.apply(scaled(self._space, query[np.newaxis]))
+        return projected
+
+    def cell_of(self, entries: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the cell of each of some entries."""
+        return np.searchsorted(self._ends, entries, side="right")
+
+    @spanned("index.cells", ALL)
+    def near(self, query: Matrix, count: int, probes: int) -> Candidates:
+        """Return about the `count` nearest entries, nearest first.
+
+        Args:
+            query: shape (d,).
+            count: how many.
+            probes: into how many cells to look, the nearest ones.
+        """
+        parameters = _probing(faiss_here(), min(probes, self.count))
+        scores, found = self._lists.search(self._projected(query), count, params=parameters)
+        return candidates_of(self._space, found[0], scores[0])
 
     @spanned("index.cells", ALL)
     def nearest(
         self,
-        query: Matrix,
         count: int,
         bitmap: NDArray[np.uint8],
         in_cell: NDArray[np.int64],
@@ -200,27 +227,23 @@ class Cells:
         """Return about the `count` nearest entries that are allowed, nearest first.
 
         Args:
-            query: shape (d,).
             count: how many.
             bitmap: which entries are allowed, eight to a byte, the first in the lowest bit.
             in_cell: how many are allowed in each cell.
-            order: all cells, the nearest first.
+            order: all cells, by their distance from the query.
             compared: how many allowed codes to compare at least, those of the nearest cells.
         """
-        faiss, point = faiss_here(), scaled(self._space, query[np.newaxis])
+        faiss = faiss_here()
         held = in_cell[order.cells] > 0
         cumulated = np.cumsum(in_cell[order.cells[held]])
         probes = min(len(cumulated), int(np.searchsorted(cumulated, compared)) + 1)
         cells, distances = order.cells[held][:probes], order.distances[held][:probes]
         # Kept by a name: the parameters only point to it.
         selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
-        parameters = faiss.IVFRaBitQSearchParameters()
-        parameters.sel, parameters.nprobe, parameters.qb = selector, probes, QUERY_BITS
+        parameters = faiss.IVFSearchParameters(sel=selector, nprobe=probes)
         scores, found = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.int64)
         # The Python side of `search_preassigned` takes no parameters.
-        given, filled = (
-            (faiss.swig_ptr(cells), faiss.swig_ptr(distances)),
-            (faiss.swig_ptr(scores), faiss.swig_ptr(found)),
-        )
-        self._index.search_preassigned_c(1, faiss.swig_ptr(point), count, *given, *filled, False, parameters)
+        given = order.point, cells, distances, scores, found
+        point, *others = map(faiss.swig_ptr, given)
+        self._lists.search_preassigned_c(1, point, count, *others, False, parameters)
         return candidates_of(self._space, found, scores)

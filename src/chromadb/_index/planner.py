@@ -3,31 +3,38 @@
 A segment has m entries, of which a are allowed; n results are wanted. Candidates come from codes (see ``codes``), so
 more are taken than wanted, ``depth(n)``, and then compared by the vectors themselves.
 
-============================  =======================================  =============================================
-case                          way                                      why
-============================  =======================================  =============================================
-a <= depth, or `exact`        compare every allowed vector itself      nothing is cheaper, and it is exact
-a comparison is estimated     compare the codes of all that is         few are allowed
+============================  ====================================  ===============================================
+case                          way                                   why
+============================  ====================================  ===============================================
+a <= depth, or `exact`        compare every allowed vector itself   nothing is cheaper, and it is exact
+a comparison is estimated     compare the codes of all that is      few are allowed
 cheaper than a walk, a scan   allowed, one by one
 or cells
-a walk is estimated cheaper   walk the graph without regard to the     what is allowed among the ef nearest is
-than a scan                   filter, ef = 1.3 depth m / a, and keep   nearest among all that is allowed: no loss,
-                              what is allowed                          unlike a walk that heeds the filter
-a scan is estimated cheaper   compare the codes of all that is         the segment is small, or its cells tell
-than cells                    allowed, 8 bits a dimension              nothing
-otherwise: the walk is too    compare the codes of what is allowed     the filter goes with the vectors, and what it
-dear, or finds too few, or    in the nearest cells that hold any,      allows is far away from the query
-little is allowed in the      1 bit a dimension, and take more
-cells nearest to the query
-============================  =======================================  =============================================
+the cells near the query are  look into so many of them as hold     (near) the codes of 32 vectors are compared at
+estimated cheaper than a      the n m / a nearest of all, without   once; what is allowed among the nearest is nearest
+walk and a scan               regard to the filter, take the        among all that is allowed: no loss
+                              candidates that may be these, keep
+                              what is allowed, compare it by the
+                              graph's codes
+a walk is estimated cheaper   walk the graph without regard to the  neighbours lie in many cells, or codes tell little;
+than a scan                   filter, ef = 1.3 depth m / a, and     or by inner product, for cells are by l2
+                              keep what is allowed
+a scan is estimated cheaper   compare the codes of all that is      the segment is small, or its cells tell
+than cells                    allowed, 8 bits a dimension           nothing
+otherwise: the look around    compare the codes of what is allowed  (cells) the filter goes with the vectors, and what
+the query is too dear, or     in the nearest cells that hold any,   it allows is far away from the query
+finds too few, or little is   and compare the best of them by the
+allowed near it               graph's codes
+============================  ====================================  ===============================================
 
 The estimates were fitted for codes of 8 bits on one core with 100,000 clustered vectors of 384 dimensions, in
 microseconds, and checked with a million. A walk costs 110, 0.45 for each unit of ef and 0.45 for each thousand of them
 squared, a third more among a million; a comparison one by one 20 and 0.14 for each allowed entry. A scan costs 0.0017
 for each entry, 0.03 for each that is allowed and, the more these are scattered, up to 0.22 more for the way to each,
-less where all of them are few. Cells cost 100, 0.09 for each that there is, 1 for each that is looked into, 0.015 for
-each code compared there, 0.004 for each other one, and 0.3 for each that is compared again by longer codes. What is
-spent on codes grows with the dimension.
+less where all of them are few. A look near the query costs 40, 0.02 for each cell that there is, 0.004 for each code
+compared, 0.05 for each candidate and 0.15 for each that is compared again by longer codes. Cells that hold what is
+allowed cost 100, 0.09 for each that there is, 1 for each that is looked into, 0.006 for each code there, allowed or
+not, and 0.3 for each that is compared again. What is spent on codes grows with the dimension.
 
 A graph of more vectors takes a wider walk for the same recall: of a million, ef=100 finds 0.92 of the ten nearest, and
 ef=316 finds 0.984. So ``ef_search`` is meant for `ORDINARY` vectors, and grows with the square root of their number.
@@ -53,8 +60,9 @@ Distances = NDArray[np.float64]
 MARGIN = 1.3
 """By how much more candidates a filtered walk looks at than leave `depth` of them on average."""
 
-CELLS_DEPTH, SCAN_DEPTH = 16, 16
-"""How many times the depth is taken from codes, to be compared as far as it is needed; of larger segments more."""
+CELLS_DEPTH, SCAN_DEPTH, NEAR_DEPTH = 16, 16, 3
+"""How many times the depth is taken from codes at least, to be compared as far as it is needed: of cells that hold what
+is allowed (of larger segments more), of a scan, of the cells near a query."""
 
 ONE_BY_ONE = 3000
 """Codes up to which nobody asks whether a look into cells is cheaper: to count what is allowed in each takes longer."""
@@ -73,9 +81,9 @@ TYPICAL = 0.5
 allowed; otherwise only the farther ones are, and of these a walk finds few: a recall of 0.6 where it was kept."""
 
 VICINITIES, LESS = (0.25, 5), 0.5
-"""No walk is begun if in the nearest cells, which hold so many times `ef` entries, less than so much of the share that
-a filter allows everywhere is allowed: it would find too few, and cost as much as a look into the cells. The wider of
-the two alone let two thirds of such walks among a million begin, both together one of 60; random filters pass both."""
+"""Nobody looks around the query if in the nearest cells, which hold so many times `ef` entries, less than so much of
+the share that a filter allows everywhere is allowed: too few would be found. The wider of the two alone let two thirds
+of such walks among a million begin, both together one of 60; random filters pass both."""
 
 BINARY_EFFORT = 2
 """By how much more candidates a graph over codes of one bit has to look at."""
@@ -152,14 +160,17 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
     # Cells are by l2: of little use where long vectors are near wherever they are.
     blind = allowed.all or segment.recipe.space == "ip"
     # Half of half a million that are allowed gave a recall of 0.965 where these gave 0.995.
-    deep = int(CELLS_DEPTH * growth(segment) ** 0.8) * wanted
+    deep = int(max(CELLS_DEPTH * growth(segment) ** 0.3 * wanted, min(segment.reach.of(n)[1], entries)))
     if one_by_one < min(scan, walk) and (
         blind or count <= ONE_BY_ONE or one_by_one < cells_cost(segment, allowed, deep, len(query))
     ):
         return segment.graph.compare(query, SCAN_DEPTH * wanted, allowed.numbers)
     order = None if blind else segment.cells.by_distance(query)
-    if walk <= scan and (order is None or here_too(segment, allowed, order, ef)):
-        found = segment.graph.nearest(query, ef)
+    probes, wide = looked_into(segment, n, ef_search, allowed)
+    again = 0 if segment.graph.binary else wide * count / entries
+    near = math.inf if segment.recipe.space == "ip" else near_cost(segment, probes, wide, again, len(query))
+    if min(walk, near) <= scan and (order is None or here_too(segment, allowed, order, ef)):
+        found = segment.graph.nearest(query, ef) if walk <= near else segment.cells.near(query, int(wide), int(probes))
         typical = True
         if not allowed.all:
             inside = allowed.holds(found.entries)
@@ -167,14 +178,20 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
             typical = bool(np.count_nonzero(nearer) >= TYPICAL * len(nearer) * count / entries)
             found = Candidates(found.entries[inside], found.distances[inside])
         if typical and len(found.entries) >= 2 * n:
-            return found
+            return found if walk <= near else refined(segment, query, found)
     if order is not None and cells_cost(segment, allowed, deep, len(query)) < scan:
         compared = codes_compared(allowed, deep)
-        found = segment.cells.nearest(query, deep, allowed.bitmap, allowed.in_cell, order, compared)
+        found = segment.cells.nearest(deep, allowed.bitmap, allowed.in_cell, order, compared)
         if len(found.entries) >= min(wanted, count):
-            # Longer codes leave less doubt, so that fewer vectors have to be read.
-            return found if segment.graph.binary else segment.graph.compare(query, deep, found.entries)
+            return refined(segment, query, found)
     return segment.graph.scan(query, SCAN_DEPTH * wanted, None if allowed.all else allowed.bitmap)
+
+
+def refined(segment: Segment, query: Matrix, found: Candidates) -> Candidates:
+    """Return candidates of cells, compared by the graph's codes; these leave less doubt, so fewer vectors are read."""
+    if segment.graph.binary:
+        return found
+    return segment.graph.compare(query, len(found.entries), found.entries)
 
 
 def here_too(segment: Segment, allowed: Allowed, order: CellOrder, ef: int) -> bool:
@@ -215,6 +232,32 @@ def scan_cost(entries: int, count: int, dimension: int) -> float:
     return float(0.0017 * entries + (scattered + 0.03 * dimension / 384) * count)
 
 
+def looked_into(segment: Segment, n: int, ef_search: int, allowed: Allowed) -> tuple[float, float]:
+    """Return into how many of the nearest cells to look, and how many candidates to take from there; or infinity."""
+    # The nearest that are allowed are among so many more of all.
+    more = len(allowed) / allowed.count
+    care = FILTERED_EFFORT if allowed.filtered else 1.0
+    cells, candidates = segment.reach.of(n * more)
+    least = max(ef_search, NEAR_DEPTH * depth(n)) * more
+    return cells * care * ef_search / 100 + 1, care * max(least, candidates * ef_search / 100)
+
+
+def near_cost(segment: Segment, probes: float, wide: float, again: float, dimension: int) -> float:
+    """Return an estimate of a look into the nearest cells, in microseconds.
+
+    Args:
+        segment: what is searched.
+        probes: into how many cells.
+        wide: how many entries are taken from there.
+        again: how many of these are compared again by longer codes.
+        dimension: of the vectors.
+    """
+    if probes == math.inf:
+        return math.inf
+    compared = min(probes, segment.cells.count) * len(segment.cells) / segment.cells.count
+    return 40 + 0.05 * wide + (0.02 * segment.cells.count + 0.004 * compared + 0.15 * again) * dimension / 384
+
+
 def codes_compared(allowed: Allowed, deep: int) -> int:
     """Return how many codes are compared in the nearest cells, of which `deep` are compared again by longer ones."""
     return max(min(deep, allowed.count), enough(allowed.count, int(np.count_nonzero(allowed.in_cell))))
@@ -234,8 +277,8 @@ def cells_cost(segment: Segment, allowed: Allowed, deep: int, dimension: int) ->
     visited = held * compared / max(1, allowed.count)
     others = max(0.0, len(cells) * visited / cells.count - compared)
     again = 0 if segment.graph.binary else min(deep, compared)
-    codes = (0.09 * cells.count + 0.015 * compared + 0.3 * again) * dimension / 384
-    return 100 + visited + 0.004 * others + codes
+    codes = (0.09 * cells.count + 0.006 * (compared + others) + 0.3 * again) * dimension / 384
+    return 100 + visited + codes
 
 
 def compare_cost(count: int, dimension: int, binary: bool = False) -> float:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from chromadb._index.cells import Cells, CellsBuilder
 from chromadb._index.distance import Matrix
 from chromadb._index.graph import Graph, sealable
+from chromadb._index.reach import TRIED, Reach, reach_of
 
 Labels = NDArray[np.int64]
 
@@ -50,6 +51,8 @@ class Segment:
     """Labels that were to be sealed and cannot be, in no order."""
     graph: Graph
     cells: Cells
+    reach: Reach
+    """How far to look in the cells."""
 
     @property
     def nbytes(self) -> int:
@@ -113,12 +116,14 @@ class Segment:
         )
         if graph is None or not len(graph):
             return None
-        cells = partition.finish()
+        cells, order = partition.finish()
+        tried = sample[:: max(1, len(sample) // TRIED)].copy()
         # To give codes another order takes as much memory as they do, for a moment.
         del sample
-        order = cells.renumber()
         graph.renumber(order)
-        return cls(name, commit_no, recipe, np.concatenate(sealed)[order], np.concatenate(skipped), graph, cells)
+        reach = reach_of(cells, graph, tried)
+        numbered = np.concatenate(sealed)[order]
+        return cls(name, commit_no, recipe, numbered, np.concatenate(skipped), graph, cells, reach)
 
 
 def _sample(space: str, labels: Labels, read: ReadVectors) -> Matrix:

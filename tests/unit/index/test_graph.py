@@ -96,7 +96,7 @@ class Scan(Walk):
 
 
 class Inverted:
-    """Cells with codes of one bit; four times as many candidates are asked of them."""
+    """Cells with codes of four bits a group; four times as many candidates are asked of them."""
 
     floor = 0.97
 
@@ -104,12 +104,12 @@ class Inverted:
         builder = CellsBuilder(space, len(vectors), vectors)
         builder.add(vectors[:500])
         builder.add(vectors[500:])
-        self.cells = builder.finish()
+        self.cells, self.order = builder.finish()
 
     def candidates(self, query: Vectors, count: int, allowed: Mask) -> Any:
-        in_cell = self.cells.count_where(allowed)
-        order = self.cells.by_distance(query)
-        return self.cells.nearest(query, 4 * count, bitmap(allowed), in_cell, order, len(allowed)).entries
+        allowed = allowed[self.order]
+        in_cell, order = self.cells.count_where(allowed), self.cells.by_distance(query)
+        return self.order[self.cells.nearest(4 * count, bitmap(allowed), in_cell, order, len(allowed)).entries]
 
 
 class Refined(Inverted):
@@ -142,31 +142,45 @@ def searcher(request: pytest.FixtureRequest) -> tuple[Any, str]:
 
 
 def test_cells_know_their_entries() -> None:
-    cells = Inverted("l2", vectors_of(COUNT)).cells
-    assert cells.sizes.sum() == COUNT
-    for chosen in (np.arange(cells.count), np.array([3]), np.array([5, 1])):
-        entries = cells.entries_of(chosen)
-        assert np.array_equal(np.sort(entries), np.sort(np.concatenate([cells.ids[cell] for cell in chosen])))
-        assert len(entries) == cells.sizes[chosen].sum()
+    built_of = Inverted("l2", vectors_of(COUNT))
+    cells = built_of.cells
+    assert np.sort(built_of.order).tolist() == list(range(COUNT))
+    assert cells.entries_of(np.arange(cells.count)).tolist() == list(range(COUNT))
+    for chosen in (np.array([3]), np.array([5, 1]), np.array([], dtype=np.int64)):
+        each = [np.arange(cells.starts[cell], cells.starts[cell] + cells.sizes[cell]) for cell in chosen]
+        assert cells.entries_of(chosen).tolist() == [entry for entries in each for entry in entries.tolist()]
+
+
+def test_a_cell_holds_what_is_nearest_to_its_centre() -> None:
+    vectors = vectors_of(COUNT)
+    built_of = Inverted("l2", vectors)
+    for entry in range(0, COUNT, 50):
+        nearest = built_of.cells.by_distance(vectors[built_of.order[entry]]).cells[:1]
+        assert entry in built_of.cells.entries_of(nearest)
 
 
 def test_cells_count_what_is_allowed_of_each() -> None:
     # Of 3,000 in two places, most of many cells are empty.
     for vectors in (vectors_of(COUNT), vectors_of(2).repeat(COUNT // 2, axis=0)):
         cells = Inverted("l2", vectors).cells
-        before = [ids.tolist() for ids in cells.ids]
-        for _ in range(2):
-            for mask in masks().values():
-                each = [
-                    np.count_nonzero(mask[cells.entries_of(np.array([cell]))]) if size else 0
-                    for cell, size in enumerate(cells.sizes)
-                ]
-                assert cells.count_where(mask).tolist() == each
-            cells = Cells(cells._index, "l2")
-            order = cells.renumber()
-            assert cells.permutation is None
-            assert [order[ids].tolist() for ids in cells.ids] == before
-            before = [ids.tolist() for ids in cells.ids]
+        for mask in masks().values():
+            each = [np.count_nonzero(mask[cells.entries_of(np.array([cell]))]) for cell in range(cells.count)]
+            assert cells.count_where(mask).tolist() == each
+
+
+@pytest.mark.parametrize("space", ["l2", "cosine"])
+def test_the_nearest_cells_hold_the_nearest_entries(space: str) -> None:
+    vectors, queries = vectors_of(COUNT), vectors_of(60, seed=3)
+    built_of, found = Inverted(space, vectors), 0
+    cells = built_of.cells
+    for query in queries:
+        true = np.argsort(exact_distances(space, query, vectors))[:10]
+        within = built_of.order[cells.near(query, 100, cells.count).entries]
+        assert len(within) == len(np.unique(within)) == 100
+        found += len(np.intersect1d(true, within))
+        few = built_of.order[cells.near(query, 100, 1).entries]
+        assert 0 < len(few) <= cells.sizes.max()
+    assert found >= 0.98 * 10 * len(queries)
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -376,7 +390,8 @@ def test_candidates_come_with_about_their_distances_nearest_first(kind: Any, spa
     if kind is Inverted:
         every = np.ones(COUNT, dtype=np.bool_)
         order = index.cells.by_distance(query)
-        found = index.cells.nearest(query, 50, bitmap(every), index.cells.sizes, order, COUNT)
+        found = index.cells.nearest(50, bitmap(every), index.cells.sizes, order, COUNT)
+        found = found._replace(entries=index.order[found.entries])
     else:
         found = index.graph.nearest(query, 50) if kind is Walk else index.graph.scan(query, 50, None)
     true = exact_distances(space, query, vectors[found.entries])

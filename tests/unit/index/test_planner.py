@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -19,13 +20,18 @@ from chromadb._index.planner import (
     compare_cost,
     depth,
     first,
+    looked_into,
     nearest,
     scan_cost,
     walk_cost,
 )
+from chromadb._index.reach import SAFETY, Reach
 from chromadb._index.segment import Recipe
 
 Entries = NDArray[np.int64]
+
+REACH, FAR = Reach((10, 20, 200), (50, 300, 2000)), Reach((10_000, 10_000, 10_000), (50, 300, 2000))
+"""How far to look: of vectors in clusters, and of such that are near each other nowhere."""
 
 
 class Recorder:
@@ -52,18 +58,23 @@ class Recorder:
     def __len__(self) -> int:
         return len(self.order)
 
-    def nearest(self, query: Any, count: int, *more: Any) -> Candidates:
-        if not more:
-            return self._answer("walk", count, np.ones(len(self.order), dtype=np.bool_))
-        bitmap, in_cell, order, compared = more
+    def nearest(self, *given: Any) -> Candidates:
+        if len(given) == 2:
+            return self._answer("walk", given[1], np.ones(len(self.order), dtype=np.bool_))
+        count, bitmap, in_cell, order, compared = given
         assert min(count, int(in_cell.sum())) <= compared <= in_cell.sum()
         assert sorted(order.cells.tolist()) == list(range(self.count))
         mask = np.unpackbits(bitmap, count=len(self.order), bitorder="little").astype(np.bool_)
         assert in_cell.sum() == mask.sum()
         return self._answer("cells", count, mask)
 
+    def near(self, query: Any, count: int, probes: int) -> Candidates:
+        assert probes >= 1
+        self.probes = probes
+        return self._answer("near", count, np.ones(len(self.order), dtype=np.bool_))
+
     def by_distance(self, query: Any) -> CellOrder:
-        return CellOrder(np.arange(self.count), np.arange(self.count, dtype=np.float32))
+        return CellOrder(query[np.newaxis], np.arange(self.count), np.arange(self.count, dtype=np.float32))
 
     def entries_of(self, cells: NDArray[np.int64]) -> Entries:
         return np.flatnonzero(np.isin(self.cell_of, cells))
@@ -91,10 +102,19 @@ class Recorder:
 
 
 class Segment:
-    def __init__(self, order: Entries, noise: float, fail: tuple[str, ...], space: str, apart: bool = False) -> None:
+    def __init__(
+        self,
+        order: Entries,
+        noise: float,
+        fail: tuple[str, ...],
+        space: str,
+        apart: bool = False,
+        reach: Reach = REACH,
+    ) -> None:
         self.graph = self.cells = Recorder(order, noise, fail, apart)
         self.labels = order
         self.recipe = Recipe(space, 16, 100)
+        self.reach = reach
 
 
 def ask(
@@ -109,11 +129,12 @@ def ask(
     apart: bool = False,
     binary: bool = False,
     filtered: bool = False,
+    reach: Reach = REACH,
 ) -> tuple[list[tuple[str, int]], Entries]:
     """Return which ways were taken, and what came of them, nearest first; entries are ordered by their distance."""
     mask = np.zeros(entries, dtype=np.bool_)
     mask[allowed] = True
-    segment: Any = Segment(np.arange(entries), noise, fail, space, apart)
+    segment: Any = Segment(np.arange(entries), noise, fail, space, apart, reach)
     segment.graph.binary = binary
     query = np.zeros(dimension, dtype=np.float32)
     found, distances = nearest(
@@ -160,27 +181,56 @@ def test_as_many_wanted_as_there_are() -> None:
     assert (calls, len(found)) == ([], 50_000)
 
 
-def test_without_a_filter_the_graph_is_walked() -> None:
+def test_without_a_filter_the_nearest_cells_are_looked_into() -> None:
     calls, found = ask(100_000, EVERY)
+    assert (calls, found.tolist()) == ([("near", 100)], list(range(COMPARED)))
+
+
+@pytest.mark.parametrize("parameters", [{"reach": FAR}, {"space": "ip"}])
+def test_the_graph_is_walked_where_neighbours_lie_in_many_cells_and_by_inner_product(parameters: Any) -> None:
+    calls, found = ask(100_000, EVERY, **parameters)
     assert (calls, found.tolist()) == ([("walk", 100)], list(range(COMPARED)))
 
 
 def test_a_filter_that_allows_everything_gets_a_wider_walk() -> None:
-    assert ask(100_000, EVERY, filtered=True)[0] == [("walk", int(100 * FILTERED_EFFORT))]
+    assert ask(100_000, EVERY, filtered=True, reach=FAR)[0] == [("walk", int(100 * FILTERED_EFFORT))]
 
 
-def test_a_mild_filter_is_applied_to_a_wider_walk() -> None:
+def test_a_mild_filter_is_applied_to_more_candidates() -> None:
     allowed = random(100_000, 30_000)
-    calls, found = ask(100_000, allowed)
-    assert calls == [("walk", int(100 * MOST_EFFORT))]
-    assert found.tolist() == sorted(allowed.tolist())[:COMPARED]
+    for reach, way in ((REACH, ("near", int(100 * FILTERED_EFFORT / 0.3))), (FAR, ("walk", int(100 * MOST_EFFORT)))):
+        calls, found = ask(100_000, allowed, reach=reach, filtered=True)
+        assert calls == [way]
+        assert found.tolist() == sorted(allowed.tolist())[:COMPARED]
 
 
 def test_the_effort_asked_for_is_the_least() -> None:
-    for ef in (200, 500, 700, 1500):
-        assert ask(100_000, EVERY, ef_search=ef)[0] == [("walk", ef)]
-        assert ask(100_000, random(100_000, 90_000), ef_search=ef)[0] == [("walk", int(ef / 0.9))]
-    assert ask(100_000, random(100_000, 30_000), ef_search=1)[0] == [("walk", 130)]
+    for ef in (200, 300, 400):
+        assert ask(100_000, EVERY, ef_search=ef)[0] == [("near", ef)]
+        assert ask(100_000, EVERY, ef_search=ef, reach=FAR)[0] == [("walk", ef)]
+        assert ask(100_000, random(100_000, 90_000), ef_search=ef, reach=FAR)[0] == [("walk", int(ef / 0.9))]
+    assert ask(100_000, random(100_000, 30_000), ef_search=1, reach=FAR)[0] == [("walk", 130)]
+
+
+def test_the_more_results_and_the_more_effort_the_farther_is_looked() -> None:
+    segment: Any = Segment(np.arange(100_000), 0.0, (), "l2")
+    every = Allowed(segment.cells, 100_000, mask=np.ones(100_000, dtype=np.bool_), filtered=False)
+    assert looked_into(segment, 10, 100, every) == (1 + SAFETY * 10, 100)
+    for several in (
+        [looked_into(segment, n, 100, every) for n in (1, 10, 30, 100, 500, 1000, 1001)],
+        [looked_into(segment, 10, ef, every) for ef in (10, 100, 1000)],
+        [
+            looked_into(segment, 10, 100, Allowed(segment.cells, 100_000, mask=mask))
+            for mask in shares(1, 0.5, 0.1, 0.01)
+        ],
+    ):
+        assert several == sorted(several)
+        assert several[0] < several[-1]
+    assert looked_into(segment, 1001, 100, every) == (math.inf, math.inf)
+
+
+def shares(*each: float) -> list[Any]:
+    return [np.arange(100_000) < share * 100_000 for share in each]
 
 
 def test_few_allowed_entries_are_compared_one_by_one() -> None:
@@ -190,7 +240,7 @@ def test_few_allowed_entries_are_compared_one_by_one() -> None:
 
 
 def test_codes_of_one_bit_are_rather_scanned_than_compared_one_by_one() -> None:
-    calls, _ = ask(100_000, random(100_000, 1000), binary=True)
+    calls, _ = ask(100_000, random(100_000, 1000), binary=True, reach=FAR)
     assert [way for way, _ in calls] == ["scan"]
 
 
@@ -199,8 +249,9 @@ def test_a_short_segment_is_scanned() -> None:
 
 
 def test_a_filter_that_goes_with_the_vectors_leads_from_the_walk_to_the_cells() -> None:
-    calls, found = ask(100_000, slice(60_000, None))
+    calls, found = ask(100_000, slice(60_000, None), reach=FAR)
     assert [way for way, _ in calls] == ["walk", "cells"]
+    assert [way for way, _ in ask(100_000, slice(60_000, None))[0]] == ["near", "cells"]
     assert found.tolist() == list(range(60_000, 60_000 + COMPARED))
     assert calls[1][1] >= 60
 
@@ -209,7 +260,7 @@ def test_no_walk_is_begun_where_the_cells_near_the_query_hold_little_that_is_all
     calls, found = ask(100_000, slice(60_000, None), apart=True)
     assert [way for way, _ in calls] == ["cells"]
     assert found.tolist() == list(range(60_000, 60_000 + COMPARED))
-    assert [way for way, _ in ask(100_000, slice(0, 60_000), apart=True)[0]] == ["walk"]
+    assert [way for way, _ in ask(100_000, slice(0, 60_000), apart=True)[0]] == ["near"]
 
 
 def test_a_filter_that_goes_with_the_vectors_leads_from_the_walk_to_a_scan_by_inner_product() -> None:
@@ -237,14 +288,14 @@ def test_candidates_are_compared_as_far_as_their_codes_leave_a_doubt(noise: floa
 
 @pytest.mark.parametrize("count", [10_000, 30_000, 100_000])
 def test_codes_that_fail_on_a_query_lead_to_an_exact_comparison(count: int) -> None:
-    calls, found = ask(100_000, slice(0, count), fail=("walk", "cells", "scan"))
+    calls, found = ask(100_000, slice(0, count), fail=("walk", "near", "cells", "scan"))
     assert calls[-1][0] == "scan"
     assert len(found) == count
 
 
 def test_a_large_number_of_results_is_not_taken_from_a_walk() -> None:
     calls, found = ask(100_000, EVERY, n=20_000)
-    assert calls[0][0] != "walk"
+    assert calls[0][0] not in ("walk", "near")
     assert len(found) >= 20_000
 
 
@@ -291,8 +342,8 @@ def test_very_few_of_very_many_are_compared_one_by_one() -> None:
 
 
 def test_the_effort_grows_with_the_segment() -> None:
-    assert ask(400_000, EVERY)[0] == [("walk", 200)]
-    assert ask(400_000, EVERY, ef_search=300)[0] == [("walk", 600)]
+    assert ask(400_000, EVERY, reach=FAR)[0] == [("walk", 200)]
+    assert ask(400_000, EVERY, ef_search=300, reach=FAR)[0] == [("walk", 600)]
 
 
 def test_more_candidates_are_taken_than_wanted() -> None:
@@ -322,6 +373,7 @@ def test_larger_segments_have_more_and_larger_cells() -> None:
 def test_a_walk_whose_nearer_half_holds_little_that_is_allowed_is_not_trusted() -> None:
     """The cells near this query hold what is allowed, but its nearest neighbours are not among them."""
     allowed = np.arange(90, 100_000, 2)
-    calls, found = ask(100_000, allowed)
+    calls, found = ask(100_000, allowed, reach=FAR)
     assert [way for way, _ in calls] == ["walk", "cells"]
+    assert [way for way, _ in ask(100_000, allowed)[0]] == ["near", "cells"]
     assert found[:10].tolist() == list(range(90, 110, 2))

@@ -54,7 +54,7 @@ ManifestT = TypeVar("ManifestT", bound=Manifest)
 
 
 class RuinedError(Exception):
-    """A folder of this format that nobody can use any more."""
+    """A folder that nobody can use any more."""
 
 
 def write(
@@ -93,13 +93,16 @@ def read_manifest(folder: Path, kind: type[ManifestT], format: int, lineage: str
     """Return the manifest of a sealed folder, None if it is not for this version to judge.
 
     Raises:
-        RuinedError: it is damaged, or of another record store.
+        RuinedError: it is damaged, of a former format, or of another record store.
         OSError: it cannot be read.
     """
     text = _read_manifest(folder)
     try:
-        if decoder(Format).decode(text).format != format:
+        written = decoder(Format).decode(text).format
+        if written > format:
             return None
+        if written < format:
+            raise RuinedError
         manifest = decoder(kind).decode(text)
     except msgspec.MsgspecError:
         raise RuinedError from None

@@ -27,13 +27,14 @@ import numpy as np
 
 from chromadb._index.cells import Cells
 from chromadb._index.graph import Graph
+from chromadb._index.reach import Reach
 from chromadb._index.segment import Recipe, Segment
 from chromadb._storage.local.derived import sealed
 from chromadb._storage.local.derived.sealed import MANIFEST, RuinedError
 from chromadb._storage.local.platform.durable import save_array
 from chromadb.errors import ChromaError
 
-FORMAT = 1
+FORMAT = 2
 
 LOOK_SECONDS = 0.05
 """How long the names of segments are taken for those that there are: to look costs 2 us, twice for a query of a server,
@@ -48,6 +49,7 @@ class Manifest(sealed.Manifest):
 
     dimension: int
     recipe: Recipe
+    reach: Reach
 
 
 class SegmentFolder:
@@ -197,6 +199,7 @@ def _read(folder: Path, lineage: str, dimension: int) -> Segment | None:
             np.load(folder / SKIPPED, allow_pickle=False),
             Graph.open(str(folder / GRAPH), space),
             Cells.open(str(folder / CELLS), space),
+            manifest.reach,
         )
     except (ValueError, ChromaError):
         raise RuinedError from None
@@ -220,7 +223,9 @@ def _write(folder: Path, segment: Segment, lineage: str) -> Segment:
             GRAPH: lambda path: segment.graph.save(str(path)),
             CELLS: lambda path: segment.cells.save(str(path)),
         },
-        lambda files: Manifest(FORMAT, lineage, segment.commit_no, files, segment.graph.dimension, segment.recipe),
+        lambda files: Manifest(
+            FORMAT, lineage, segment.commit_no, files, segment.graph.dimension, segment.recipe, segment.reach
+        ),
     )
     # From here on the pages of the file serve, and those of the build are given back.
     space = segment.recipe.space
