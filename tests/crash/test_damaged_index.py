@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from chromadb._model.entities import Address, CollectionInfo
 from chromadb._model.operations import Selection
 from chromadb._model.records import Records
-from chromadb._storage.local.derived import builder, sealing
+from chromadb._storage.local.derived import builder, late, sealing, segments
 from chromadb._storage.local.derived.sealed import MANIFEST
 from chromadb._storage.local.derived.segments import FILES as DATA_FILES
 from chromadb._storage.local.directory import LocalBackend
@@ -220,6 +220,28 @@ def test_damaged_files(
     backend = LocalBackend(directory)
     results_are_right(backend, known["one"])
     backend.close()
+
+
+@pytest.mark.parametrize("damage", [remove, truncate, overwrite, zero], ids=lambda each: each.__name__)
+def test_a_graph_that_is_found_damaged_while_its_cells_answer(
+    directory: Path,
+    known: dict[str, Known],
+    monkeypatch: pytest.MonkeyPatch,
+    in_background: None,
+    damage: Callable[[Path], None],
+) -> None:
+    """As large ones are: they are verified after the segment was opened."""
+    monkeypatch.setattr(segments, "LATE", 0)
+    monkeypatch.setattr(late, "PAUSE", 0.3)
+    segment = segment_of(known["one"].index(directory))
+    backend = LocalBackend(directory)
+    results_are_right(backend, known["one"])
+    damage(segment / segments.GRAPH)
+    results_are_right(backend, known["one"])
+    is_rebuilt(backend, known["one"], directory, segment.name)
+    results_are_right(backend, known["one"])
+    backend.close()
+    assert not segment.exists()
 
 
 @pytest.mark.parametrize("file", FILES)

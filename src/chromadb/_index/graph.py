@@ -47,6 +47,9 @@ def sealable(space: str, vectors: Matrix) -> NDArray[np.bool_]:
 class Graph:
     """An HNSW graph over vectors that are numbered from 0."""
 
+    here: bool = True
+    """Whether it can be asked; of one that is not here yet, only the length can."""
+
     def __init__(self, index: Any, space: str, *, mapped: bool = False) -> None:
         self._index = index
         self._space = space

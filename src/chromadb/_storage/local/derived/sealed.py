@@ -169,16 +169,27 @@ def files_of(folder: Path) -> dict[str, FileEntry]:
         return {}
 
 
-def verify(folder: Path, manifest: Manifest, *files: str) -> None:
+class StoppedError(Exception):
+    """Somebody said to stop."""
+
+
+def verify(folder: Path, manifest: Manifest, *files: str, stop: Callable[[], bool] = lambda: False) -> None:
     """Compare files with what the manifest says of them.
 
+    Args:
+        folder: the sealed folder.
+        manifest: its own.
+        files: which ones.
+        stop: asked at every megabyte.
+
     Raises:
+        StoppedError: `stop` said so.
         RuinedError: one of them is missing or is not the one that was written.
         OSError: one of them cannot be read.
     """
     for file in files:
         try:
-            if entry(folder / file) != manifest.files.get(file):
+            if entry(folder / file, stop) != manifest.files.get(file):
                 raise RuinedError
         except FileNotFoundError:
             raise RuinedError from None
@@ -191,11 +202,13 @@ def sweep(folder: Path) -> None:
             shutil.rmtree(each.path, ignore_errors=True)
 
 
-def entry(path: Path) -> FileEntry:
-    """Return size and checksum of a file."""
+def entry(path: Path, stop: Callable[[], bool] = lambda: False) -> FileEntry:
+    """Return size and checksum of a file; `stop` is asked at every megabyte, and raises a StoppedError."""
     digest = xxhash.xxh3_64()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
+            if stop():
+                raise StoppedError
             digest.update(block)
         return FileEntry(file.tell(), digest.hexdigest())
 

@@ -8,7 +8,8 @@
                               graph.faiss
                               cells.faiss
 
-Every file is verified when the segment is opened.
+Every file is verified when the segment is opened, a large graph in the background: until then cells answer. One that
+turns out to be damaged is let go of like a segment that is gone.
 
 Locks: `_lock` guards the table of open segments, and is held while new ones are opened.
 """
@@ -19,7 +20,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,11 +31,15 @@ from chromadb._index.graph import Graph
 from chromadb._index.reach import Reach
 from chromadb._index.segment import Recipe, Segment
 from chromadb._storage.local.derived import sealed
-from chromadb._storage.local.derived.sealed import MANIFEST, RuinedError
+from chromadb._storage.local.derived.late import LateGraph
+from chromadb._storage.local.derived.sealed import MANIFEST, RuinedError, StoppedError
 from chromadb._storage.local.platform.durable import save_array
 from chromadb.errors import ChromaError
 
 FORMAT = 2
+
+LATE = 64 << 20
+"""Bytes of a graph from which on it is verified in the background: to read so many takes 0.1 s."""
 
 LOOK_SECONDS = 0.05
 """How long the names of segments are taken for those that there are: to look costs 2 us, twice for a query of a server,
@@ -147,11 +152,23 @@ class SegmentFolder:
     def close(self) -> None:
         """Let go of what is mapped into memory."""
         with self._lock:
+            for segment in self._open.values():
+                if isinstance(segment.graph, LateGraph):
+                    segment.graph.stop()
             self._open, self._seen = {}, 0
 
     def after_fork(self) -> None:
-        """Begin with a new lock in a forked child."""
+        """Begin with a new lock in a forked child, where no thread verifies anything."""
         self._lock = threading.Lock()
+        for segment in self._open.values():
+            if isinstance(segment.graph, LateGraph):
+                segment.graph.begin()
+
+    def _refuse(self, name: str) -> None:
+        """Let go of a segment whose graph turned out to be damaged; `sweep` removes it."""
+        self.retire([name])
+        with self._lock:
+            self._refused.add(name)
 
     def _look(self, folder: Path, lineage: str, dimension: int) -> None:
         self._seen = self._modified()
@@ -160,7 +177,7 @@ class SegmentFolder:
             if name in self._refused:
                 continue
             try:
-                segment = self._open.get(name) or _read(folder / name, lineage, dimension)
+                segment = self._open.get(name) or _read(folder / name, lineage, dimension, self._refuse)
             except RuinedError:
                 self._refused.add(name)
                 continue
@@ -177,8 +194,14 @@ class SegmentFolder:
             return 0
 
 
-def _read(folder: Path, lineage: str, dimension: int) -> Segment | None:
+def _read(folder: Path, lineage: str, dimension: int, refuse: Callable[[str], None]) -> Segment | None:
     """Return the segment in a folder, None if it is not for this version to judge.
+
+    Args:
+        folder: where it is.
+        lineage: of the record store.
+        dimension: of its vectors.
+        refuse: called with the name of a segment whose graph turns out to be damaged later.
 
     Raises:
         RuinedError: it is damaged, or of another record store.
@@ -189,16 +212,16 @@ def _read(folder: Path, lineage: str, dimension: int) -> Segment | None:
             return None
         if manifest.dimension != dimension:
             raise RuinedError
-        sealed.verify(folder, manifest, *FILES)
-        space = manifest.recipe.space
+        sealed.verify(folder, manifest, LABELS, SKIPPED, CELLS)
+        labels = np.load(folder / LABELS, allow_pickle=False)
         segment = Segment(
             folder.name,
             manifest.commit_no,
             manifest.recipe,
-            np.load(folder / LABELS, allow_pickle=False),
+            labels,
             np.load(folder / SKIPPED, allow_pickle=False),
-            Graph.open(str(folder / GRAPH), space),
-            Cells.open(str(folder / CELLS), space),
+            _graph(folder, manifest, len(labels), refuse),
+            Cells.open(str(folder / CELLS), manifest.recipe.space),
             manifest.reach,
         )
     except (ValueError, ChromaError):
@@ -208,9 +231,38 @@ def _read(folder: Path, lineage: str, dimension: int) -> Segment | None:
         if isinstance(error, FileNotFoundError) and (folder / MANIFEST).exists():
             raise RuinedError from None
         return None
-    if not len(segment.labels) == len(segment.graph) == len(segment.cells):
+    if len(segment.labels) != len(segment.cells):
         raise RuinedError
     return segment
+
+
+def _graph(folder: Path, manifest: Manifest, count: int, refuse: Callable[[str], None]) -> Graph:
+    """Return the graph of a segment; a large one comes later, where cells can answer meanwhile.
+
+    Raises:
+        RuinedError: it is damaged.
+        OSError: it cannot be read.
+    """
+
+    def verified(stop: Callable[[], bool] = lambda: False) -> Graph:
+        sealed.verify(folder, manifest, GRAPH, stop=stop)
+        graph = Graph.open(str(folder / GRAPH), manifest.recipe.space)
+        if len(graph) != count:
+            raise RuinedError
+        return graph
+
+    def verified_late(stop: Callable[[], bool]) -> Graph | None:
+        try:
+            return verified(stop)
+        except StoppedError:
+            return None
+        except (RuinedError, OSError, ChromaError):
+            refuse(folder.name)
+            return None
+
+    if manifest.recipe.space != "ip" and os.stat(folder / GRAPH).st_size >= LATE:
+        return LateGraph(count, verified_late)
+    return verified()
 
 
 def _write(folder: Path, segment: Segment, lineage: str) -> Segment:
