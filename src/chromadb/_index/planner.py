@@ -192,7 +192,7 @@ def by_cells_alone(segment: Segment, query: Matrix, n: int, ef_search: int, allo
     """Return entries that are near by the codes of the cells, while the graph is not here yet; as `candidates`."""
     probes, wide = looked_into(segment, n, ef_search, allowed)
     if allowed.all and probes < math.inf:
-        return segment.cells.near(query, int(min(wide, allowed.count)), int(probes))
+        return segment.cells.near(query, int(wide), int(probes))
     deep, order = min(depth_of_cells(segment, n), allowed.count), segment.cells.by_distance(query)
     compared = codes_compared(allowed, deep)
     return segment.cells.nearest(deep, allowed.bitmap, allowed.in_cell, order, compared)
@@ -257,7 +257,7 @@ def looked_into(segment: Segment, n: int, ef_search: int, allowed: Allowed) -> t
     care = FILTERED_EFFORT if allowed.filtered else 1.0
     cells, candidates = segment.reach.of(n * more)
     least = max(ef_search, NEAR_DEPTH * depth(n)) * more
-    return cells * care * ef_search / 100 + 1, care * max(least, candidates * ef_search / 100)
+    return cells * care * ef_search / 100 + 1, min(care * max(least, candidates * ef_search / 100), len(allowed))
 
 
 def near_cost(segment: Segment, probes: float, wide: float, again: float, dimension: int) -> float:

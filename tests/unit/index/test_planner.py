@@ -50,7 +50,7 @@ class Recorder:
         self.fail = fail
         self.calls: list[tuple[str, int]] = []
         self.count = max(1, int(1.6 * len(order) ** 0.5))
-        self.binary = False
+        self.binary, self.here = False, True
         numbers = np.arange(len(order))
         self.cell_of = (numbers * self.count // len(order) if apart else numbers % self.count).astype(np.int32)
         self.sizes = np.bincount(self.cell_of, minlength=self.count)
@@ -128,6 +128,7 @@ def ask(
     noise: float = 0.0,
     apart: bool = False,
     binary: bool = False,
+    here: bool = True,
     filtered: bool = False,
     reach: Reach = REACH,
 ) -> tuple[list[tuple[str, int]], Entries]:
@@ -135,7 +136,7 @@ def ask(
     mask = np.zeros(entries, dtype=np.bool_)
     mask[allowed] = True
     segment: Any = Segment(np.arange(entries), noise, fail, space, apart, reach)
-    segment.graph.binary = binary
+    segment.graph.binary, segment.graph.here = binary, here
     query = np.zeros(dimension, dtype=np.float32)
     found, distances = nearest(
         segment,
@@ -226,7 +227,7 @@ def test_the_more_results_and_the_more_effort_the_farther_is_looked() -> None:
     ):
         assert several == sorted(several)
         assert several[0] < several[-1]
-    assert looked_into(segment, 1001, 100, every) == (math.inf, math.inf)
+    assert looked_into(segment, 1001, 100, every) == (math.inf, 100_000)
 
 
 def shares(*each: float) -> list[Any]:
@@ -339,6 +340,14 @@ def test_very_few_of_very_many_are_compared_one_by_one() -> None:
     # Scattered over all cells: one by one took 2.1 ms, a scan 4.5, all cells 6.9.
     assert ask(1_000_000, random(1_000_000, 10_000))[0] == [("compare", 10_000)]
     assert [way for way, _ in ask(1_000_000, slice(600_000, 610_000), apart=True)[0]] == ["cells"]
+
+
+@pytest.mark.parametrize("n", [1, 10, 1000, 5000])
+def test_while_the_graph_is_not_here_cells_are_asked_alone(n: int) -> None:
+    for allowed in (EVERY, slice(60_000, None), random(100_000, 50_000), random(100_000, 1000), slice(0, 40)):
+        for fail in ((), ("near", "cells")):
+            calls, _ = ask(100_000, allowed, n, here=False, filtered=allowed is not EVERY, fail=fail)
+            assert {way for way, _ in calls} <= {"near", "cells"}
 
 
 def test_the_effort_grows_with_the_segment() -> None:

@@ -34,6 +34,22 @@ def test_directions_in_which_vectors_hardly_vary_are_left_out() -> None:
     assert projection_of(varying(128, 4)).d_out < projection_of(varying(128, 1e9)).d_out
 
 
+def test_vectors_of_many_dimensions_keep_the_directions_in_which_they_vary() -> None:
+    rng = np.random.default_rng(1)
+    basis = np.linalg.qr(rng.normal(size=(2000, 100)))[0]
+    vectors = (rng.normal(size=(3000, 100)) @ basis.T + 3).astype(np.float32)
+    projected = projection_of(vectors).apply(vectors)
+    before = np.linalg.norm(vectors[:50, np.newaxis] - vectors[:50], axis=2)
+    after = np.linalg.norm(projected[:50, np.newaxis] - projected[:50], axis=2)
+    assert np.allclose(after, before, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("scale", [1e-15, 1e14])
+def test_vectors_of_any_length_give_a_projection(scale: float) -> None:
+    vectors = (scale * varying(32, 8)).astype(np.float32)
+    assert np.isfinite(projection_of(vectors).apply(vectors)).all()
+
+
 def test_all_groups_weigh_about_the_same() -> None:
     vectors = varying(128, 16)
     projected = projection_of(vectors).apply(vectors)
@@ -49,5 +65,6 @@ def test_how_many_groups_there_are() -> None:
 
 @pytest.mark.parametrize("count", [16, 100])
 def test_few_vectors_and_equal_ones_give_a_projection_too(count: int) -> None:
-    for vectors in (varying(32, 8, count), np.ones((count, 32), dtype=np.float32)):
+    equal = (np.ones((count, 32), dtype=np.float32), np.ones((count, 2000), dtype=np.float32))
+    for vectors in (varying(32, 8, count), varying(2000, 8, count), *equal):
         assert np.isfinite(projection_of(vectors).apply(vectors)).all()
