@@ -97,6 +97,9 @@ class Segment:
         sample = _sample(recipe.space, labels, read)
         if not len(sample):
             return None
+        # Others than those that cells are learnt from, which lie nearer to the centres than queries do.
+        apart = np.arange(len(sample)) % max(2, len(sample) // TRIED) == 0
+        tried, sample = sample[apart], sample[~apart] if len(sample) > 2 * TRIED else sample
         partition = CellsBuilder(recipe.space, len(labels), sample)
 
         def partitioned() -> Iterator[Matrix]:
@@ -117,7 +120,6 @@ class Segment:
         if graph is None or not len(graph):
             return None
         cells, order = partition.finish()
-        tried = sample[:: max(1, len(sample) // TRIED)].copy()
         # To give codes another order takes as much memory as they do, for a moment.
         del sample
         graph.renumber(order)
