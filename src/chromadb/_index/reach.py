@@ -41,7 +41,8 @@ class Reach(NamedTuple):
         """Return how many cells, and candidates, hold the `n` nearest; infinitely many where it was not tried."""
         if n > COUNTS[-1]:
             return math.inf, math.inf
-        return tuple(SAFETY * float(np.interp(n, COUNTS, found)) for found in self)  # type: ignore[return-value]
+        cells, candidates = (SAFETY * float(np.interp(n, COUNTS, found)) for found in self)
+        return cells, candidates
 
 
 def reach_of(cells: Cells, graph: Graph, vectors: Matrix) -> Reach:

@@ -50,6 +50,13 @@ def graph_of(store: Any) -> Any:
     return segment.graph
 
 
+def arrives(store: Any) -> None:
+    deadline = time.monotonic() + 10
+    while not graph_of(store).here:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def results_are_right(store: Any) -> None:
     for where in FILTERS:
         selection = EVERYTHING if where is None else Selection(filter=parse_filter(where))
@@ -75,8 +82,7 @@ def test_the_cells_answer_until_the_graph_is_here(sealed: Any) -> None:
     backend, address = sealed(0.0)
     with backend.open(address) as store:
         store.query(QUERIES, 1, EVERYTHING, ())
-        while not graph_of(store).here:
-            time.sleep(0.01)
+        arrives(store)
         results_are_right(store)
         assert len(graph_of(store)) == COUNT
     backend.close()
@@ -118,8 +124,7 @@ def test_a_child_process_verifies_the_graph_itself(sealed: Any, monkeypatch: pyt
         pid = os.fork()
         if pid == 0:
             try:
-                while not graph_of(store).here:
-                    time.sleep(0.01)
+                arrives(store)
                 results_are_right(store)
                 os._exit(0)
             except BaseException:
