@@ -18,8 +18,7 @@ at ef=200 for binary, 1.0 for int8.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +37,9 @@ HALF_PRECISION = 60_000.0
 
 TRIAL, TRIAL_QUERIES, TRIAL_RECALL = 4000, 100, 0.98
 """On how many vectors codes are tried, with how many of them as queries, and what share of neighbours must be found."""
+
+GATHERED = 2**19
+"""Bytes of codes that are gathered at a time, so that they are still in the caches of a core when they are compared."""
 
 
 def empty_graph(space: str, sample: Matrix, total: int, max_neighbors: int, quantization: str) -> Any:
@@ -84,38 +86,57 @@ def is_binary(index: Any) -> bool:
     return isinstance(faiss.downcast_index(index.storage), faiss.IndexRaBitQ)
 
 
-class Decoder(NamedTuple):
-    """What codes stand for."""
+class Comparer:
+    """Compares codes that are gathered, one after the other in memory: three times as fast as each where it lies.
 
-    decode: Callable[[NDArray[np.int64]], Matrix]
-    """Gives the vectors of some entries, shape (m, dimension), less the origin."""
-    origin: Matrix
-    """Shape (dimension,). It takes less to move a query than every vector: 0.12 us instead of 0.2 each."""
-
-
-def decoder_of(codes: Any) -> Decoder:
-    """Return what decodes codes of 8 bits six times as fast as faiss, which takes them number by number.
+    Of 10,000 among a million, of 384 bytes, 0.13 ms to gather them and 0.25 to compare them.
 
     Args:
         codes: of all entries, as faiss keeps them; nothing may be added meanwhile.
     """
-    faiss, nowhere = faiss_here(), np.zeros(codes.d, dtype=np.float32)
-    if isinstance(codes, faiss.IndexRaBitQ):
-        return Decoder(codes.reconstruct_batch, nowhere)
-    rows = faiss.rev_swig_ptr(codes.codes.data(), codes.ntotal * codes.code_size).reshape(codes.ntotal, -1)
-    if isinstance(codes, faiss.IndexFlat):
-        return Decoder(lambda entries: rows.view(np.float32)[entries], nowhere)
-    if codes.sq.qtype == _code("float16"):
-        return Decoder(lambda entries: rows.view(np.float16)[entries].astype(np.float32), nowhere)
-    low, width = np.split(faiss.vector_to_array(codes.sq.trained), 2)
-    step = width / np.float32(255)
 
-    def decode(entries: NDArray[np.int64]) -> Matrix:
-        vectors: Matrix = rows.take(entries, 0).astype(np.float32)
-        vectors *= step
-        return vectors
+    def __init__(self, codes: Any) -> None:
+        faiss = faiss_here()
+        self._products = codes.metric_type == faiss.METRIC_INNER_PRODUCT
+        self._rows: NDArray[np.uint8] = faiss.rev_swig_ptr(codes.codes.data(), codes.ntotal * codes.code_size).reshape(
+            codes.ntotal, codes.code_size
+        )
+        self._block = max(1, GATHERED // codes.code_size)
+        # One that holds nothing, for the sake of its scanner.
+        centre, one = faiss.IndexFlatL2(codes.d), (codes.d, 1)
+        if isinstance(codes, faiss.IndexRaBitQ):
+            centre.add(faiss.vector_to_array(codes.center)[np.newaxis])
+            self._lists = faiss.IndexIVFRaBitQ(centre, *one, codes.metric_type, False)
+            self._lists.rabitq, self._lists.qb = codes.rabitq, codes.qb
+        elif isinstance(codes, faiss.IndexScalarQuantizer):
+            self._lists = faiss.IndexIVFScalarQuantizer(centre, *one, codes.sq.qtype, codes.metric_type, False)
+            self._lists.sq = codes.sq
+        else:
+            self._lists = faiss.IndexIVFFlat(centre, *one, codes.metric_type, False)
+        self._lists.is_trained = True
 
-    return Decoder(decode, (low + step / 2).astype(np.float32))
+    def nearest(self, point: Matrix, count: int, entries: NDArray[np.int64]) -> tuple[NDArray[np.int64], Matrix]:
+        """Return the `count` nearest of some entries, nearest first, and how near they are, as faiss measures it.
+
+        Fewer where distances overflow.
+
+        Args:
+            point: shape (dimension,).
+            count: how many.
+            entries: ascending, as they lie in memory.
+        """
+        pointer, count = faiss_here().swig_ptr, min(count, len(entries))
+        found = np.full(count, -1, dtype=np.int64)
+        scores = np.full(count, -np.inf if self._products else np.inf, dtype=np.float32)
+        scanner = self._lists.get_InvertedListScanner(False, None, None)
+        scanner.set_query(pointer(point))
+        scanner.set_list(0, 0.0)
+        for start in range(0, len(entries), self._block):
+            part = entries[start : start + self._block]
+            rows = self._rows.take(part, 0)
+            scanner.scan_codes(len(part), pointer(rows), pointer(part), pointer(scores), pointer(found), count)
+        order = np.argsort(-scores if self._products else scores, kind="stable")
+        return found[order], scores[order]
 
 
 def _code(quantization: str) -> int:

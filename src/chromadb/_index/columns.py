@@ -6,15 +6,19 @@ and the answers are looked up for all places at once. They are those of the refe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from sys import getsizeof
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._index.arrays import GrowingArray
+from chromadb._index.bits import Bitmap, put_bits
 from chromadb._index.inverted import Inverted, Places
+from chromadb._index.ranked import Ranked
+from chromadb._index.sealed import Sealed
 from chromadb._model.match import value_test
 from chromadb._model.where import COMPLEMENTS, Compare, identity
 
@@ -32,6 +36,9 @@ INVERT_FROM = 20_000
 
 INVERT_AFTER = 1
 """Filters that are answered without it, because it takes a sort: 90 ms for a million."""
+
+SHARE_REPLACED = 8
+"""Another order of the codes is made anew when more than one in so many places was replaced since."""
 
 EXACT = 2**53
 """Ints up to this are the same as floats."""
@@ -66,6 +73,10 @@ class Dictionary:
             # Of two threads that make it, one wins: values are added only once the table is there.
             table = vars(self).setdefault("_table", {_key(value): code for code, value in enumerate(self.values)})
         return table
+
+    def numbers(self, count: int) -> NDArray[np.float64]:
+        """Return the values of the first `count` codes as numbers; NaN for those that are none."""
+        return self._numbers.values[:count]
 
     def find(self, value: Any) -> int:
         """Return the code of a value that filters compare, -1 if it has none."""
@@ -134,6 +145,23 @@ def _number(value: Any) -> float:
     return float(value) if type(value) is float or (type(value) is int and abs(value) <= EXACT) else np.nan
 
 
+class _Arranged(NamedTuple):
+    """The codes of a column in other orders, as of an earlier column of its line."""
+
+    inverted: Inverted | None = None
+    """Where each value is."""
+    ranked: Mapping[Sealed, Ranked] = WeakKeyDictionary()
+    """By segment, as long as that is used: the codes in the order of its entries."""
+    replaced: Places = np.empty(0, dtype=np.intp)
+    """The places that were replaced since."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory."""
+        inverted = 0 if self.inverted is None else self.inverted.nbytes
+        return inverted + sum(ranked.nbytes for ranked in self.ranked.values()) + self.replaced.nbytes
+
+
 class Column:
     """The values of one metadata key by place; None where a record does not have the key. Immutable."""
 
@@ -151,24 +179,23 @@ class Column:
         cls,
         dictionary: Dictionary,
         codes: GrowingArray[np.int32],
-        lookup: tuple[Inverted, Places] | None = None,
+        arranged: _Arranged | None = None,
         asked: int = 0,
     ) -> Column:
         column = cls.__new__(cls)
-        column._begin(dictionary, codes, lookup, asked)
+        column._begin(dictionary, codes, arranged, asked)
         return column
 
     def _begin(
         self,
         dictionary: Dictionary,
         codes: GrowingArray[np.int32],
-        lookup: tuple[Inverted, Places] | None = None,
+        arranged: _Arranged | None = None,
         asked: int = 0,
     ) -> None:
         self._dictionary, self._codes = dictionary, codes
-        # Where each value is, as of an earlier column of this line, and the places that were replaced since; one
-        # attribute, so that threads see both of one moment.
-        self._lookup = lookup
+        # One attribute, so that threads see all of one moment.
+        self._arranged = arranged or _Arranged()
         self._asked = asked
 
     def __len__(self) -> int:
@@ -177,19 +204,18 @@ class Column:
     @property
     def nbytes(self) -> int:
         """Bytes of memory, about."""
-        lookup = 0 if self._lookup is None else sum(part.nbytes for part in self._lookup)
-        return self._dictionary.nbytes + self._codes.nbytes + lookup
+        return self._dictionary.nbytes + self._codes.nbytes + self._arranged.nbytes
 
     def append(self, values: Iterable[Any]) -> Column:
         """Return a column with `values` at the end."""
-        return self._with(self._codes.append(self._dictionary.encode(values)), self._lookup)
+        return self._with(self._codes.append(self._dictionary.encode(values)), self._arranged)
 
     def replace(self, places: NDArray[np.intp], values: Iterable[Any]) -> Column:
         """Return a column with `values` at `places`."""
-        lookup = self._lookup
-        if lookup is not None:
-            lookup = lookup[0], np.concatenate([lookup[1], places])
-        return self._with(self._codes.replace(places, self._dictionary.encode(values)), lookup)
+        arranged = self._arranged
+        if arranged.inverted is not None or arranged.ranked:
+            arranged = arranged._replace(replaced=np.concatenate([arranged.replaced, places]))
+        return self._with(self._codes.replace(places, self._dictionary.encode(values)), arranged)
 
     def keep(self, places: NDArray[np.intp]) -> Column:
         """Return a column of the values at `places` alone; values that only others had are forgotten."""
@@ -209,39 +235,64 @@ class Column:
         """Return which of some places meet all comparisons, shape (len(places),)."""
         return self._passing(compares)[self._codes.values[places]]
 
+    def matching_entries(self, compares: Sequence[Compare], sealed: Sealed) -> Bitmap:
+        """Return which entries of a segment meet all comparisons; anything for those without a place.
+
+        Of a million, 0.15 ms; 15 ms before that, once a segment.
+        """
+        ranked, replaced = self._ranked(sealed)
+        passing = self._passing(compares)
+        bitmap = ranked.holding(passing)
+        if len(replaced):
+            entries = sealed.entries_at(replaced)
+            put_bits(bitmap, entries, passing[self._codes.values[sealed.places[entries]]])
+        return bitmap
+
+    def _ranked(self, sealed: Sealed) -> tuple[Ranked, Places]:
+        """Return the column in the order of a segment's entries, and the places that were replaced since."""
+        arranged, codes = self._arranged, self._codes.values
+        if SHARE_REPLACED * len(arranged.replaced) > len(codes):
+            arranged = _Arranged()
+        ranked = arranged.ranked.get(sealed)
+        if ranked is None:
+            ranked = Ranked(codes[sealed.places], self._dictionary.numbers(int(codes.max(initial=0)) + 1))
+            self._arranged = arranged._replace(ranked=WeakKeyDictionary({**arranged.ranked, sealed: ranked}))
+        return ranked, arranged.replaced
+
     def find(self, compares: Sequence[Compare], most: int) -> Places | None:
         """Return the places that meet all comparisons, in no order.
 
         None if there are more than `most`, or if to look for them is not worth it; then ask `matching`.
         """
-        lookup = self._inverted()
-        if lookup is None:
+        found = self._inverted()
+        if found is None:
             return None
-        inverted, replaced = lookup
+        inverted, replaced = found
         passing, codes = self._passing(compares), self._codes.values
         if np.count_nonzero(passing) > most:
             # Few values are nowhere: there are about as many places, or more.
             return None
-        found = np.flatnonzero(passing[: inverted.distinct])
-        if inverted.count(found) > most:
+        values = np.flatnonzero(passing[: inverted.distinct])
+        if inverted.count(values) > most:
             return None
-        places = inverted.places(found)
+        places = inverted.places(values)
         if len(replaced):
             places = np.unique(np.concatenate([places, replaced[replaced < len(inverted)]]))
             places = places[passing[codes[places]]]
         return np.concatenate([places, len(inverted) + np.flatnonzero(passing[codes[len(inverted) :]])])
 
     def _inverted(self) -> tuple[Inverted, Places] | None:
-        lookup, codes = self._lookup, self._codes.values
-        if lookup is not None:
-            inverted, replaced = lookup
-            if len(codes) - len(inverted) + len(replaced) <= len(codes) // 8:
-                return lookup
+        """Return where each value is, if it is worth it, and the places that were replaced since."""
+        (inverted, ranked, replaced), codes = self._arranged, self._codes.values
+        if inverted is not None and SHARE_REPLACED * (len(codes) - len(inverted) + len(replaced)) <= len(codes):
+            return inverted, replaced
         self._asked += 1
         if len(codes) < INVERT_FROM or self._asked <= INVERT_AFTER:
             return None
-        self._lookup = lookup = Inverted(codes), np.empty(0, dtype=np.intp)
-        return lookup
+        inverted = Inverted(codes)
+        # The other orders are of before what was replaced, and this one is not.
+        self._arranged = arranged = _Arranged(inverted, {} if len(replaced) else ranked)
+        return inverted, arranged.replaced
 
     def _passing(self, compares: Sequence[Compare]) -> Mask:
         """Return for each code whether its value meets all comparisons."""
@@ -257,5 +308,5 @@ class Column:
         assert passing is not None
         return passing
 
-    def _with(self, codes: GrowingArray[np.int32], lookup: tuple[Inverted, Places] | None) -> Column:
-        return Column._of(self._dictionary, codes, lookup, self._asked)
+    def _with(self, codes: GrowingArray[np.int32], arranged: _Arranged) -> Column:
+        return Column._of(self._dictionary, codes, arranged, self._asked)

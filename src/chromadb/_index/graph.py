@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chromadb._index.codes import Decoder, decoder_of, empty_graph, is_binary
+from chromadb._index.codes import Comparer, empty_graph, is_binary
 from chromadb._index.distance import Matrix
 from chromadb._index.faiss import Candidates, candidates_of, faiss_here, open_index, save_index, scaled
 from chromadb._tracing import ALL, spanned
@@ -25,10 +25,6 @@ Entries = NDArray[np.int64]
 
 BLOCK = 512
 """Vectors added between two looks at `stop`: about a tenth of a second."""
-
-COMPARED = 100_000
-"""Numbers decoded at a time, as many as the caches of a core hold: 256 vectors of 1,024 dimensions took three times as
-long, for memory that is got from the system anew."""
 
 
 @lru_cache(maxsize=64)
@@ -141,32 +137,14 @@ class Graph:
         return candidates_of(self._space, found[0], scores[0])
 
     @cached_property
-    def _decoder(self) -> Decoder:
-        return decoder_of(self.codes)
+    def _comparer(self) -> Comparer:
+        return Comparer(self.codes)
 
     @spanned("index.compare", ALL)
     def compare(self, query: Matrix, count: int, entries: Entries) -> Candidates:
         """Return the `count` nearest of some `entries` by their codes, nearest first."""
-        faiss, point = faiss_here(), scaled(self._space, query[np.newaxis])[0]
-        decode, origin = self._decoder
-        if self._space == "ip":
-            measure, moved, rest = faiss.fvec_inner_products_ny, point, np.float32(point.dot(origin))
-        else:
-            measure, moved, rest = faiss.fvec_L2sqr_ny, point - origin, np.float32(0)
-        # In the order in which they lie in memory.
-        entries = np.sort(entries)
-        scores = np.empty(len(entries), dtype=np.float32)
-        block = max(1, COMPARED // len(point))
-        for start in range(0, len(entries), block):
-            vectors, part = decode(entries[start : start + block]), scores[start : start + block]
-            measure(faiss.swig_ptr(part), faiss.swig_ptr(moved), faiss.swig_ptr(vectors), len(moved), len(part))
-        scores += rest
-        badness = -scores if self._space == "ip" else scores
-        if count < len(entries):
-            nearest = np.argpartition(badness, count)[:count]
-            entries, scores, badness = entries[nearest], scores[nearest], badness[nearest]
-        order = np.argsort(badness, kind="stable")
-        return candidates_of(self._space, entries[order], scores[order])
+        point = scaled(self._space, query[np.newaxis])[0]
+        return candidates_of(self._space, *self._comparer.nearest(point, count, np.sort(entries)))
 
     @spanned("index.scan", ALL)
     def scan(self, query: Matrix, count: int, bitmap: NDArray[np.uint8] | None) -> Candidates:

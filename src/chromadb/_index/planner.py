@@ -29,12 +29,12 @@ allowed near it               graph's codes
 
 The estimates were fitted for codes of 8 bits on one core with 100,000 clustered vectors of 384 dimensions, in
 microseconds, and checked with a million. A walk costs 110, 0.45 for each unit of ef and 0.45 for each thousand of them
-squared, a third more among a million; a comparison one by one 20 and 0.14 for each allowed entry. A scan costs 0.0017
+squared, a third more among a million; a comparison one by one 20 and 0.075 for each allowed entry. A scan costs 0.0017
 for each entry, 0.03 for each that is allowed and, the more these are scattered, up to 0.22 more for the way to each,
 less where all of them are few. A look near the query costs 40, 0.02 for each cell that there is, 0.004 for each code
-compared, 0.05 for each candidate and 0.15 for each that is compared again by longer codes. Cells that hold what is
-allowed cost 100, 0.09 for each that there is, 1 for each that is looked into, 0.006 for each code there, allowed or
-not, and 0.3 for each that is compared again. What is spent on codes grows with the dimension.
+compared and 0.05 for each candidate. Cells that hold what is allowed cost 100, 0.09 for each that there is, 1 for each
+that is looked into and 0.006 for each code there, allowed or not; with a second core half of that. Beside both comes
+the comparison by longer codes of what they find. What is spent on codes grows with the dimension.
 
 A graph of more vectors takes a wider walk for the same recall: of a million, ef=100 finds 0.92 of the ten nearest, and
 ef=316 finds 0.984. So ``ef_search`` is meant for `ORDINARY` vectors, and grows with the square root of their number.
@@ -60,7 +60,7 @@ Distances = NDArray[np.float64]
 MARGIN = 1.3
 """By how much more candidates a filtered walk looks at than leave `depth` of them on average."""
 
-CELLS_DEPTH, SCAN_DEPTH, NEAR_DEPTH = 16, 16, 3
+CELLS_DEPTH, SCAN_DEPTH, NEAR_DEPTH = 12, 16, 3
 """How many times the depth is taken from codes at least, to be compared as far as it is needed: of cells that hold what
 is allowed (of larger segments more), of a scan, of the cells near a query."""
 
@@ -223,8 +223,8 @@ def here_too(segment: Segment, allowed: Allowed, order: CellOrder, ef: int) -> b
     """
     sizes, least = np.cumsum(segment.cells.sizes[order.cells]), LESS * allowed.count / len(allowed)
     for vicinity in VICINITIES:
-        near = order.cells[: int(np.searchsorted(sizes, vicinity * ef)) + 1]
-        if np.mean(allowed.holds(segment.cells.entries_of(near))) < least:
+        near = int(np.searchsorted(sizes[:-1], vicinity * ef)) + 1
+        if allowed.in_cell[order.cells[:near]].sum() < least * sizes[near - 1]:
             return False
     return True
 
@@ -273,7 +273,8 @@ def near_cost(segment: Segment, probes: float, wide: float, again: float, dimens
     if probes == math.inf:
         return math.inf
     compared = min(probes, segment.cells.count) * len(segment.cells) / segment.cells.count
-    return 40 + 0.05 * wide + (0.02 * segment.cells.count + 0.004 * compared + 0.15 * again) * dimension / 384
+    codes = (0.02 * segment.cells.count + 0.004 * compared) * dimension / 384
+    return 40 + 0.05 * wide + codes + compare_cost(again, dimension)
 
 
 def codes_compared(allowed: Allowed, deep: int) -> int:
@@ -295,10 +296,10 @@ def cells_cost(segment: Segment, allowed: Allowed, deep: int, dimension: int) ->
     visited = held * compared / max(1, allowed.count)
     others = max(0.0, len(cells) * visited / cells.count - compared)
     again = 0 if segment.graph.binary else min(deep, compared)
-    codes = (0.09 * cells.count + 0.006 * (compared + others) + 0.3 * again) * dimension / 384
-    return 100 + visited + codes
+    codes = (0.09 * cells.count + 0.006 * (compared + others)) * dimension / 384
+    return 100 + visited + codes + compare_cost(again, dimension)
 
 
-def compare_cost(count: int, dimension: int, binary: bool = False) -> float:
-    """Return an estimate of a comparison of codes one by one, in microseconds; `binary` ones take longer to decode."""
-    return 20 + (0.03 + (1.0 if binary else 0.11) * dimension / 384) * count
+def compare_cost(count: float, dimension: int, binary: bool = False) -> float:
+    """Return an estimate of a comparison of codes one by one, in microseconds."""
+    return 20 + (0.025 + 0.008 * dimension / 384 if binary else 0.02 + 0.055 * dimension / 384) * count

@@ -15,6 +15,7 @@ from chromadb._index.arrays import GrowingArray
 from chromadb._index.choice import Choice
 from chromadb._index.columns import Column, Mask
 from chromadb._index.distance import Matrix
+from chromadb._index.sealed import Hidden
 from chromadb._index.segment import Segment
 from chromadb._index.vectors import Vectors
 from chromadb._model.where import Filter
@@ -24,6 +25,9 @@ Places = NDArray[np.intp]
 
 CHOICES_BYTES = 16 * 2**20
 """Memory for what filters allow, of one collection."""
+
+MOST_CHOICES = 256
+"""Filters of which that is kept, if they fit."""
 
 COLUMNS_BYTES = 256 * 2**20
 """Memory for the codes of metadata columns, of one collection."""
@@ -91,11 +95,12 @@ class Snapshot:
 
     def living(self, places: Places) -> Places:
         """Return those of some places that are alive."""
-        return places[self.alive.values[places]] if self._dead else places
+        return places[self.alive.values[places]] if len(self.dead) else places
 
     @cached_property
-    def _dead(self) -> int:
-        return len(self) - int(np.count_nonzero(self.alive.values))
+    def dead(self) -> Hidden:
+        """The places that are not alive."""
+        return Hidden(np.flatnonzero(~self.alive.values))
 
     def choose(self, places: Places) -> Choice:
         """Return a choice of those `places` that are alive."""
@@ -153,7 +158,8 @@ class Snapshot:
 
     def keep_choice(self, filter: Filter | None, choice: Choice) -> None:
         """Remember what a filter allows, for the next query that asks the same; the oldest is forgotten."""
-        most = max(2, min(32, CHOICES_BYTES // (2 * len(self) + 1)))
+        # As a bitmap, or as the numbers of few, beside a number for each cell.
+        most = max(2, min(MOST_CHOICES, CHOICES_BYTES // (len(self) // 7 + 1)))
         with _keeping:
             self.choices[filter] = choice
             while len(self.choices) > most:
@@ -187,7 +193,8 @@ class Snapshot:
 
     def _tidied(self) -> Snapshot:
         """Return this snapshot compacted, if it is worth it."""
-        return self if self._dead < COMPACT_FROM or 2 * self._dead <= len(self) else self.compacted()
+        dead = len(self.dead)
+        return self if dead < COMPACT_FROM or 2 * dead <= len(self) else self.compacted()
 
     def compacted(self) -> Snapshot:
         """Return this snapshot without dead places."""

@@ -10,20 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._index.arrays import GrowingArray
-from chromadb._index.choice import Allowed, AllowedByPlace, Choice, Mask
+from chromadb._index.choice import Allowed, Choice, Mask
 from chromadb._index.distance import Matrix, exact_distances, is_well_scaled
 from chromadb._index.flat import FlatIndex
 from chromadb._index.planner import nearest
+from chromadb._index.sealed import Hidden, Sealed
 from chromadb._index.segment import Segment
 from chromadb._tracing import ALL, span, spanned
 
 Places = NDArray[np.intp]
 Hits = tuple[Places, NDArray[np.float32]]
 _Measured = tuple[Places, NDArray[np.float64]]
-
-BY_NUMBER = 32
-"""The entries of less than one place in so many are looked up at once; of more, a walk asks for the few that it finds:
-of a million, 100,000 take 1.8 ms to look up."""
 
 EXACT_BLOCK = 4096
 """Vectors fetched at a time by an exact comparison with what is sealed."""
@@ -33,34 +30,6 @@ class FetchVectors(Protocol):
     """Gives the vectors at places, ascending, from where they are kept: shape (len(places), d)."""
 
     def __call__(self, places: Places, /) -> Matrix: ...
-
-
-@dataclass(frozen=True, eq=False)
-class Sealed:
-    """A segment as a snapshot uses it."""
-
-    segment: Segment
-    places: Places
-    """The place of each entry; -1 for an entry that is out of date or gone."""
-
-    def entries_at(self, places: Places) -> Places:
-        """Return the entries of places; those that have none are left out."""
-        entries = self._entry_of.take(places, mode="clip")
-        return entries[entries >= 0].astype(np.intp)
-
-    @cached_property
-    def _entry_of(self) -> NDArray[np.int32]:
-        """By place: its entry, -1 for none; one item more, which stands for all places behind."""
-        entry_of = np.full(int(self.places.max(initial=-1)) + 2, -1, dtype=np.int32)
-        held = np.flatnonzero(self.places >= 0)
-        entry_of[self.places[held]] = held
-        return entry_of
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of memory of the segment and its places."""
-        entry_of = vars(self).get("_entry_of")
-        return self.segment.nbytes + self.places.nbytes + (0 if entry_of is None else int(entry_of.nbytes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +116,7 @@ class Vectors:
             ef_search: at least so many candidates are looked at in a graph.
             exact: compare every vector that is allowed.
         """
-        n = max(1, min(n, choice.count))
+        n = max(1, min(n, choice.most))
         with span("index.loose", ALL):
             loose = self._search_loose(space, queries, n, choice)
         return [
@@ -160,7 +129,7 @@ class Vectors:
         places = self.loose_places.values
         if self.sealed and not len(places):
             return [[] for _ in queries]
-        found = self.loose.search(space, queries, n, choice.mask[places])
+        found = self.loose.search(space, queries, n, choice.holds(places))
         return [[(places[numbers], distances)] for numbers, distances in found]
 
     def _nearest(
@@ -197,25 +166,22 @@ class Vectors:
         """By place: whether a segment holds its vector."""
         return self.loose_of.values < 0
 
-    def _entries(self, sealed: Sealed, places: Places) -> Places:
-        """Return the entries of a segment that hold the vectors of places."""
-        return sealed.entries_at(places[self._held[places]] if len(self.loose) else places)
+    @cached_property
+    def _hidden(self) -> Hidden:
+        """The places of loose vectors: what a segment has of them is out of date."""
+        return Hidden(self.loose_places.values)
 
     def _allowed(self, sealed: Sealed, choice: Choice) -> Allowed:
         allowed = choice.segments.get(sealed.segment.name)
         if allowed is None:
             cells, total = sealed.segment.cells, len(sealed.places)
-            find = partial(self._entries, sealed, choice.numbers) if choice.few else None
-            if find is not None and (len(self.sealed) > 1 or BY_NUMBER * choice.count < len(choice)):
-                allowed = Allowed(cells, total, numbers=find())
+            if choice.few:
+                places = choice.numbers[self._held[choice.numbers]] if len(self.loose) else choice.numbers
+                allowed = Allowed(cells, total, numbers=sealed.entries_at(places))
             else:
-                # One item more, which the place -1 leads to.
-                extended = np.append(choice.mask & self._held, False)
-                if len(self.sealed) == 1:
-                    count = int(np.count_nonzero(extended))
-                    allowed = AllowedByPlace(cells, extended, sealed.places, count, find, choice.filtered)
-                else:
-                    allowed = Allowed(cells, total, mask=extended[sealed.places], filtered=choice.filtered)
+                bitmap = choice.entries(sealed) & sealed.known
+                self._hidden.leave_out(bitmap, sealed)
+                allowed = Allowed(cells, total, bitmap=bitmap, filtered=choice.filtered)
             choice.segments[sealed.segment.name] = allowed
         return allowed
 

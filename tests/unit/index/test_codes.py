@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from chromadb._index import codes
+from chromadb._index.bits import packed
 from chromadb._index.choice import Allowed
 from chromadb._index.codes import empty_graph
 from chromadb._index.distance import exact_distances
@@ -49,7 +50,7 @@ def recall(segment: Segment, vectors: Vectors, allowed: NDArray[np.bool_]) -> fl
             query,
             10,
             100,
-            Allowed(segment.cells, len(allowed), mask=allowed),
+            Allowed(segment.cells, len(allowed), bitmap=packed(allowed)),
             lambda some, query=query: exact_distances(segment.recipe.space, query, vectors[some]),
         )
         assert np.allclose(distances, true[entries])

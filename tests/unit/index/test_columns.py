@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from typing import Any
 
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 
 from chromadb._index import columns
+from chromadb._index.bits import unpacked
 from chromadb._index.columns import Column
+from chromadb._index.ranked import MOST_RANGES
+from chromadb._index.sealed import Sealed
 from chromadb._model.match import matches
 from chromadb._model.where import Compare
 
@@ -93,6 +97,79 @@ def test_what_was_appended_and_replaced_since_is_looked_up_too() -> None:
         if round == 20:
             kept = np.arange(0, len(values), 2)
             column, values = column.keep(kept), values[::2]
+
+
+def sealed_of(places: list[int]) -> Sealed:
+    """Return a segment, of which a column only has to know where its entries are."""
+    segment: Any = object()
+    return Sealed(segment, np.array(places, dtype=np.intp))
+
+
+def in_order(column: Column, asked: list[Compare], sealed: Sealed) -> list[bool]:
+    """Return which entries match, those without a place left out."""
+    mask = unpacked(column.matching_entries(asked, sealed), len(sealed.places))
+    return mask[sealed.places >= 0].tolist()
+
+
+@pytest.mark.parametrize("compare", compares(), ids=repr)
+def test_entries_of_a_segment_match_as_their_places_do(compare: Compare) -> None:
+    values = VALUES * 3
+    places = random.Random(3).sample(range(len(values)), 50)
+    sealed = sealed_of([*places[:25], -1, *places[25:], -1])
+    assert in_order(Column(values), [compare], sealed) == expected(compare, [values[place] for place in places])
+
+
+@pytest.mark.parametrize("distinct", [1, 2, 255, 256, 257, 65_535, 65_536, 65_537])
+def test_ranges_of_values_are_found_however_many_there_are(distinct: int) -> None:
+    rng = np.random.default_rng(distinct)
+    values = rng.permutation(max(distinct, 1000)) % distinct
+    column, sealed = Column(values.tolist()), sealed_of(list(range(len(values))))
+    for low, high in ((0, distinct), (0, 0), (distinct - 1, distinct), (distinct // 3, distinct // 2 + 1)):
+        between = [Compare("k", "$gte", low), Compare("k", "$lt", high)]
+        assert in_order(column, between, sealed) == ((values >= low) & (values < high)).tolist()
+    for count in (MOST_RANGES, MOST_RANGES + 1):
+        # None of them beside another.
+        chosen = tuple(range(0, distinct, 2))[:count]
+        for operator, inside in (("$in", True), ("$nin", False)):
+            held = in_order(column, [Compare("k", operator, chosen)], sealed)
+            assert held == (np.isin(values, chosen) == inside).tolist()
+
+
+def test_what_was_appended_and_replaced_since_is_found_in_segments_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(6)
+    values: list[Any] = [rng.choice(VALUES) for _ in range(200)]
+    column, sealed = Column(values), [sealed_of(rng.sample(range(200), 120))]
+    history = [(column, values)]
+    for round in range(40):
+        monkeypatch.setattr(columns, "INVERT_FROM", 0 if round > 10 else 20_000)
+        for older, then in (history[-1], rng.choice(history)):
+            compare = rng.choice(compares())
+            older.find([compare], 10)
+            for each in sealed:
+                if each.places.max() < len(then):
+                    assert in_order(older, [compare], each) == expected(compare, [then[p] for p in each.places])
+        added = rng.choices(VALUES, k=rng.randrange(4))
+        places = np.array(rng.sample(range(len(values)), rng.randrange(30 if round % 9 == 0 else 4)), dtype=np.intp)
+        changed = rng.choices(VALUES, k=len(places))
+        column, values = column.append(added).replace(places, changed), values + added
+        for place, new in zip(places.tolist(), changed, strict=True):
+            values[place] = new
+        history.append((column, values))
+        if round in (15, 30):
+            # A segment that is gone takes its order with it.
+            sealed = [sealed_of(rng.sample(range(len(values)), 100)), *sealed[:1]]
+
+
+def test_an_order_of_entries_is_kept_as_long_as_its_segment() -> None:
+    column, sealed = Column(range(1000)), sealed_of(list(range(1000)))
+    before, compare = column.nbytes, [Compare("k", "$lt", 10)]
+    assert sum(in_order(column, compare, sealed)) == 10
+    assert column.nbytes > before
+    later = column.append([1])
+    assert sum(in_order(later, compare, sealed)) == 10
+    del sealed
+    gc.collect()
+    assert column.nbytes == before
 
 
 def test_short_columns_and_first_filters_are_not_inverted(monkeypatch: pytest.MonkeyPatch) -> None:

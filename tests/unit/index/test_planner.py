@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from chromadb._index.bits import Bitmap, packed, unpacked
 from chromadb._index.cells import CellOrder, count_of, enough
 from chromadb._index.choice import Allowed
 from chromadb._index.faiss import Candidates
@@ -64,7 +65,7 @@ class Recorder:
         count, bitmap, in_cell, order, compared = given
         assert min(count, int(in_cell.sum())) <= compared <= in_cell.sum()
         assert sorted(order.cells.tolist()) == list(range(self.count))
-        mask = np.unpackbits(bitmap, count=len(self.order), bitorder="little").astype(np.bool_)
+        mask = unpacked(bitmap, len(self))
         assert in_cell.sum() == mask.sum()
         return self._answer("cells", count, mask)
 
@@ -76,16 +77,13 @@ class Recorder:
     def by_distance(self, query: Any) -> CellOrder:
         return CellOrder(query[np.newaxis], np.arange(self.count), np.arange(self.count, dtype=np.float32))
 
-    def entries_of(self, cells: NDArray[np.int64]) -> Entries:
-        return np.flatnonzero(np.isin(self.cell_of, cells))
-
-    def count_where(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-        return np.bincount(self.cell_of[mask], minlength=self.count)
+    def count_where(self, bitmap: Bitmap) -> NDArray[np.int64]:
+        return np.bincount(self.cell_of[unpacked(bitmap, len(self))], minlength=self.count)
 
     def scan(self, query: Any, count: int, bitmap: Any) -> Candidates:
         mask = np.ones(len(self.order), dtype=np.bool_)
         if bitmap is not None:
-            mask = np.unpackbits(bitmap, count=len(self.order), bitorder="little").astype(np.bool_)
+            mask = unpacked(bitmap, len(self))
         return self._answer("scan", count, mask)
 
     def compare(self, query: Any, count: int, entries: Entries) -> Candidates:
@@ -143,7 +141,7 @@ def ask(
         query,
         n,
         ef_search,
-        Allowed(segment.cells, len(mask), mask=mask, filtered=filtered),
+        Allowed(segment.cells, len(mask), bitmap=packed(mask), filtered=filtered),
         lambda some: some.astype(np.float64),
     )
     assert distances.tolist() == found.tolist()
@@ -215,13 +213,13 @@ def test_the_effort_asked_for_is_the_least() -> None:
 
 def test_the_more_results_and_the_more_effort_the_farther_is_looked() -> None:
     segment: Any = Segment(np.arange(100_000), 0.0, (), "l2")
-    every = Allowed(segment.cells, 100_000, mask=np.ones(100_000, dtype=np.bool_), filtered=False)
+    every = Allowed(segment.cells, 100_000, bitmap=packed(np.ones(100_000, dtype=np.bool_)), filtered=False)
     assert looked_into(segment, 10, 100, every) == (1 + SAFETY * 10, 100)
     for several in (
         [looked_into(segment, n, 100, every) for n in (1, 10, 30, 100, 500, 1000, 1001)],
         [looked_into(segment, 10, ef, every) for ef in (10, 100, 1000)],
         [
-            looked_into(segment, 10, 100, Allowed(segment.cells, 100_000, mask=mask))
+            looked_into(segment, 10, 100, Allowed(segment.cells, 100_000, bitmap=packed(mask)))
             for mask in shares(1, 0.5, 0.1, 0.01)
         ],
     ):
@@ -234,15 +232,11 @@ def shares(*each: float) -> list[Any]:
     return [np.arange(100_000) < share * 100_000 for share in each]
 
 
-def test_few_allowed_entries_are_compared_one_by_one() -> None:
-    calls, found = ask(100_000, random(100_000, 1000))
+@pytest.mark.parametrize("binary", [False, True])
+def test_few_allowed_entries_are_compared_one_by_one(binary: bool) -> None:
+    calls, found = ask(100_000, random(100_000, 1000), binary=binary)
     assert calls == [("compare", 1000)]
     assert len(found) == COMPARED
-
-
-def test_codes_of_one_bit_are_rather_scanned_than_compared_one_by_one() -> None:
-    calls, _ = ask(100_000, random(100_000, 1000), binary=True, reach=FAR)
-    assert [way for way, _ in calls] == ["scan"]
 
 
 def test_a_short_segment_is_scanned() -> None:
@@ -328,9 +322,9 @@ def test_cells_cost_less_where_what_is_allowed_lies_in_few_of_them() -> None:
     segment: Any = Segment(np.arange(100_000), 0.0, (), "l2")
     cells = segment.cells
     spread, together = np.arange(100_000) % 10 == 0, cells.cell_of < cells.count // 10
-    costs = [cells_cost(segment, Allowed(cells, 100_000, mask=mask), 480, 384) for mask in (spread, together)]
+    costs = [cells_cost(segment, Allowed(cells, 100_000, bitmap=packed(mask)), 480, 384) for mask in (spread, together)]
     assert costs[0] > costs[1] + 20
-    allowed = Allowed(cells, 100_000, mask=together)
+    allowed = Allowed(cells, 100_000, bitmap=packed(together))
     assert cells_cost(segment, allowed, 480, 1024) > costs[1]
     assert cells_cost(segment, allowed, 960, 384) > costs[1]
 

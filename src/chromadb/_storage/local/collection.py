@@ -173,7 +173,7 @@ class LocalCollection(ForkAware):
             return snapshot.choose(snapshot.places_of(select_ids(sql, selection.ids, selection.filter)))
         choice = snapshot.choices.get(selection.filter)
         if choice is None:
-            choice = Selector(sql, snapshot, self._documents).select(selection.filter)
+            choice = Selector(sql, snapshot, self._documents).choose(selection.filter)
             snapshot.keep_choice(selection.filter, choice)
         return choice
 

@@ -12,9 +12,10 @@ from chromadb._index.arrays import GrowingArray
 from chromadb._index.columns import Column
 from chromadb._index.distance import Matrix
 from chromadb._index.flat import FlatIndex
+from chromadb._index.sealed import Sealed
 from chromadb._index.segment import Segment
 from chromadb._index.snapshot import Snapshot
-from chromadb._index.vectors import Sealed, assemble
+from chromadb._index.vectors import assemble
 from chromadb._storage.local.derived.columns import MetadataColumns, labels_since
 from chromadb._storage.local.tables import records
 from chromadb._storage.local.tables.records import Labels, State
