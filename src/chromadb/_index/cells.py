@@ -34,8 +34,8 @@ query, needs 0.50 of them in 444 cells, and one that allows half of them 0.42 in
 SHARED = 40_000
 """Codes that are allowed from which on two cores compare them, if one is idle: it takes 0.3 ms with one."""
 
-SLACK = 0.6
-"""What part of the candidates is taken from each half of the cells."""
+SLACK, SPARE = 0.6, 100
+"""What part of the candidates is taken from each half of the cells, and how many more."""
 
 
 def count_of(total: int, sample: int) -> int:
@@ -124,16 +124,17 @@ class Cells:
     """Codes of vectors that are numbered from 0, cell by cell."""
 
     def __init__(self, index: Any, space: str) -> None:
-        self._index = index
+        self.index = index
+        """As faiss keeps it."""
         self._space = space
         self._lists = faiss_here().downcast_index(index.index)
         self._projection = faiss_here().downcast_VectorTransform(index.chain.at(0))
         self._centres = faiss_here().downcast_index(self._lists.quantizer).get_xb()
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return int(self.index.ntotal)
 
-    @property
+    @cached_property
     def count(self) -> int:
         """How many cells there are."""
         return int(self._lists.nlist)
@@ -177,11 +178,11 @@ class Cells:
         """Bytes of memory."""
         codes = (self._lists.code_size + 8) * len(self)
         worked_out = sum(value.nbytes for value in list(vars(self).values()) if isinstance(value, np.ndarray))
-        return int(4 * self._lists.d * (self.count + self._index.d) + codes + worked_out)
+        return int(4 * self._lists.d * (self.count + self.index.d) + codes + worked_out)
 
     def save(self, path: str) -> None:
         """Write the cells to a file."""
-        save_index(self._index, path)
+        save_index(self.index, path)
 
     @classmethod
     def open(cls, path: str, space: str) -> Cells:
@@ -252,7 +253,7 @@ class Cells:
             scores, found = self._compare(order.point, cells, distances, count, bitmap)
         else:
             # Every other cell each: half of what is nearest, give or take.
-            part = min(count, int(SLACK * count))
+            part = min(count, int(SLACK * count) + SPARE)
             halves = (
                 partial(self._compare, order.point, cells[i::2].copy(), distances[i::2].copy(), part, bitmap)
                 for i in (0, 1)

@@ -161,9 +161,8 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
     one_by_one = compare_cost(count, len(query), segment.graph.binary)
     # Cells are by l2: of little use where long vectors are near wherever they are.
     blind = allowed.all or segment.recipe.space == "ip"
-    deep = depth_of_cells(segment, n)
     if one_by_one < min(scan, walk) and (
-        blind or count <= ONE_BY_ONE or one_by_one < cells_cost(segment, allowed, deep, len(query))
+        blind or count <= ONE_BY_ONE or one_by_one < cells_cost(segment, allowed, n, len(query))
     ):
         return segment.graph.compare(query, SCAN_DEPTH * wanted, allowed.numbers)
     order = None if blind else segment.cells.by_distance(query)
@@ -171,7 +170,11 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
     again = 0 if segment.graph.binary else wide * count / entries
     near = math.inf if segment.recipe.space == "ip" else near_cost(segment, probes, wide, again, len(query))
     if min(walk, near) <= scan and (order is None or here_too(segment, allowed, order, ef)):
-        found = segment.graph.nearest(query, ef) if walk <= near else segment.cells.near(query, int(wide), int(probes))
+        at_once = allowed.all and not segment.graph.binary
+        if walk <= near:
+            found = segment.graph.nearest(query, ef)
+        else:
+            found = (segment.refined if at_once else segment.cells).near(query, int(wide), int(probes))
         typical = True
         if not allowed.all:
             inside = allowed.holds(found.entries)
@@ -179,8 +182,9 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
             typical = bool(np.count_nonzero(nearer) >= TYPICAL * len(nearer) * count / entries)
             found = Candidates(found.entries[inside], found.distances[inside])
         if typical and len(found.entries) >= 2 * n:
-            return found if walk <= near else refined(segment, query, found)
-    if order is not None and cells_cost(segment, allowed, deep, len(query)) < scan:
+            return found if walk <= near or at_once else refined(segment, query, found)
+    if order is not None and cells_cost(segment, allowed, n, len(query)) < scan:
+        deep = depth_of_cells(segment, n)
         compared = codes_compared(allowed, deep)
         found = segment.cells.nearest(deep, allowed.bitmap, allowed.in_cell, order, compared)
         if len(found.entries) >= min(wanted, count):
@@ -272,8 +276,9 @@ def near_cost(segment: Segment, probes: float, wide: float, again: float, dimens
     """
     if probes == math.inf:
         return math.inf
-    compared = min(probes, segment.cells.count) * len(segment.cells) / segment.cells.count
-    codes = (0.02 * segment.cells.count + 0.004 * compared) * dimension / 384
+    count = segment.cells.count
+    compared = min(probes, count) * len(segment.labels) / count
+    codes = (0.02 * count + 0.004 * compared) * dimension / 384
     return 40 + 0.05 * wide + codes + compare_cost(again, dimension)
 
 
@@ -282,15 +287,16 @@ def codes_compared(allowed: Allowed, deep: int) -> int:
     return max(min(deep, allowed.count), enough(allowed.count, int(np.count_nonzero(allowed.in_cell))))
 
 
-def cells_cost(segment: Segment, allowed: Allowed, deep: int, dimension: int) -> float:
+def cells_cost(segment: Segment, allowed: Allowed, n: int, dimension: int) -> float:
     """Return an estimate of a look into the nearest cells that hold any of what is allowed, in microseconds.
 
     Args:
         segment: what is searched.
         allowed: which entries may be returned.
-        deep: how many are compared again by longer codes.
+        n: how many results are wanted.
         dimension: of the vectors.
     """
+    deep = depth_of_cells(segment, n)
     cells, held = segment.cells, int(np.count_nonzero(allowed.in_cell))
     compared = codes_compared(allowed, deep)
     visited = held * compared / max(1, allowed.count)

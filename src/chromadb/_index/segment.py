@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from chromadb._index.cells import Cells, CellsBuilder
 from chromadb._index.distance import Matrix
 from chromadb._index.graph import Graph, sealable
 from chromadb._index.reach import TRIED, Reach, reach_of
+from chromadb._index.refined import Refined
 
 Labels = NDArray[np.int64]
 
@@ -53,6 +55,11 @@ class Segment:
     cells: Cells
     reach: Reach
     """How far to look in the cells."""
+
+    @cached_property
+    def refined(self) -> Refined:
+        """Cells and graph in one; made when the graph is there."""
+        return Refined(self.cells, self.graph, self.recipe.space)
 
     @property
     def nbytes(self) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from chromadb._index import cells
 from chromadb._index.cells import Cells, CellsBuilder
 from chromadb._index.distance import exact_distances
 from chromadb._index.flat import FlatIndex
@@ -165,6 +166,26 @@ def test_cells_count_what_is_allowed_of_each() -> None:
         for mask in masks().values():
             each = np.bincount(cells.cell_of(np.flatnonzero(mask)), minlength=cells.count)
             assert cells.count_where(bitmap(mask)).tolist() == each.tolist()
+
+
+@pytest.mark.parametrize("share", [0.001, 0.1, 1])
+def test_two_cores_find_what_one_finds(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    index, rng = Inverted("l2", vectors_of(COUNT)), np.random.default_rng(4)
+    allowed = bitmap(rng.random(COUNT) < share)
+    in_cell = index.cells.count_where(allowed)
+    for query in vectors_of(20, seed=3):
+        given = allowed, in_cell, index.cells.by_distance(query), int(in_cell.sum())
+        for count in (1, 50, 2 * COUNT):
+            monkeypatch.setattr(cells, "SHARED", COUNT + 1)
+            alone = index.cells.nearest(count, *given)
+            monkeypatch.setattr(cells, "SHARED", 0)
+            shared = index.cells.nearest(count, *given)
+            assert shared.distances.tolist() == sorted(shared.distances.tolist())
+            if count > COUNT:
+                assert sorted(shared.entries.tolist()) == sorted(alone.entries.tolist())
+            # Of fewer candidates from each half, those at the end may be missing.
+            nearest = alone.distances[: max(1, count // 2)]
+            assert shared.distances[: len(nearest)].tolist() == nearest.tolist()
 
 
 @pytest.mark.parametrize("space", ["l2", "cosine"])

@@ -109,7 +109,7 @@ class Segment:
         apart: bool = False,
         reach: Reach = REACH,
     ) -> None:
-        self.graph = self.cells = Recorder(order, noise, fail, apart)
+        self.graph = self.cells = self.refined = Recorder(order, noise, fail, apart)
         self.labels = order
         self.recipe = Recipe(space, 16, 100)
         self.reach = reach
@@ -322,11 +322,11 @@ def test_cells_cost_less_where_what_is_allowed_lies_in_few_of_them() -> None:
     segment: Any = Segment(np.arange(100_000), 0.0, (), "l2")
     cells = segment.cells
     spread, together = np.arange(100_000) % 10 == 0, cells.cell_of < cells.count // 10
-    costs = [cells_cost(segment, Allowed(cells, 100_000, bitmap=packed(mask)), 480, 384) for mask in (spread, together)]
+    costs = [cells_cost(segment, Allowed(cells, 100_000, bitmap=packed(mask)), 10, 384) for mask in (spread, together)]
     assert costs[0] > costs[1] + 20
     allowed = Allowed(cells, 100_000, bitmap=packed(together))
-    assert cells_cost(segment, allowed, 480, 1024) > costs[1]
-    assert cells_cost(segment, allowed, 960, 384) > costs[1]
+    assert cells_cost(segment, allowed, 10, 1024) > costs[1]
+    assert cells_cost(segment, allowed, 20, 384) > costs[1]
 
 
 def test_very_few_of_very_many_are_compared_one_by_one() -> None:
