@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Bitmap = NDArray[np.uint8]
+Words = NDArray[np.uint64]
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.intp]
 
@@ -42,13 +43,21 @@ def put_bits(bitmap: Bitmap, numbers: Numbers, values: Mask) -> None:
     np.bitwise_and.at(bitmap, numbers[~values] >> 3, ~_bit(numbers[~values]))
 
 
-def count_bits(bitmap: Bitmap, out: NDArray[np.uint8]) -> None:
-    """Write how many bits of each byte are set to `out`, shape (len(bitmap),)."""
+def words_of(bitmap: Bitmap) -> Words:
+    """Return a bitmap as words of 64 bits, the first in the lowest, filled up with zeros; at least one bit of these."""
+    words = np.zeros(len(bitmap) // 8 + 1, dtype="<u8")
+    words.view(np.uint8)[: len(bitmap)] = bitmap
+    return words
+
+
+def count_bits(words: Words) -> NDArray[np.uint8]:
+    """Return how many bits of each word are set."""
     if hasattr(np, "bitwise_count"):
-        np.bitwise_count(bitmap, out=out)
+        counts: NDArray[np.uint8] = np.bitwise_count(words)
     else:
-        # numpy 1: 0.1 ms for a million bits instead of 0.004.
-        np.take(_COUNTS, bitmap, out=out)
+        # numpy 1: 0.1 ms for a million bits instead of 0.003.
+        counts = _COUNTS[words.view(np.uint8)].reshape(-1, 8).sum(axis=1, dtype=np.uint8)
+    return counts
 
 
 def _bit(numbers: Numbers) -> Bitmap:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chromadb._index.bits import Bitmap, count_bits
+from chromadb._index.bits import Bitmap, Words, count_bits, words_of
 from chromadb._index.cores import both
 from chromadb._index.distance import Matrix
 from chromadb._index.faiss import Candidates, candidates_of, faiss_here, open_index, save_index, scaled
@@ -155,23 +155,30 @@ class Cells:
         return np.cumsum(self.sizes)
 
     def count_where(self, bitmap: Bitmap) -> NDArray[np.int64]:
-        """Return how many of the entries that a bitmap holds each cell has; of a million it takes 0.05 ms."""
+        """Return how many of the entries that a bitmap holds each cell has; of a million it takes 0.04 ms."""
         first, part = self._bounds
-        bits = np.zeros(len(bitmap) + 1, dtype=np.uint8)
-        count_bits(bitmap, out=bits[:-1])
-        # Cells begin within a byte: what of it belongs to the cell before is taken from one and given to the other.
-        shared = np.zeros(len(first), dtype=np.uint8)
-        count_bits(bitmap.take(first, mode="clip") & part, out=shared)
-        whole = np.add.reduceat(bits, first, dtype=np.int32)[:-1]
-        # Of a cell that ends in the byte in which it begins, that byte is what it says.
-        own = np.where(first[1:] > first[:-1], whole, 0).astype(np.int64)
+        words = words_of(bitmap)
+        # Cells begin within a word: what of it belongs to the cell before is taken from one and given to the other.
+        shared = count_bits(words[first] & part).astype(np.int64)
+        whole = np.add.reduceat(count_bits(words), first, dtype=np.int64)[:-1]
+        # Of a cell that ends in the word in which it begins, that word is what it says.
+        own: NDArray[np.int64] = np.where(first[1:] > first[:-1], whole, 0)
         return own + shared[1:] - shared[:-1]
 
+    def count_among(self, entries: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many of some entries each cell has; of 10,000 it takes 0.03 ms."""
+        return np.bincount(self._cells[entries], minlength=self.count)
+
     @cached_property
-    def _bounds(self) -> tuple[NDArray[np.int64], Bitmap]:
-        """Where each cell begins in a bitmap, and where the last ends: the byte, and the bits of it that lie before."""
+    def _cells(self) -> NDArray[np.uint16]:
+        """The cell of each entry."""
+        return np.repeat(np.arange(self.count, dtype=np.uint16), self.sizes)
+
+    @cached_property
+    def _bounds(self) -> tuple[NDArray[np.int64], Words]:
+        """Where each cell begins in a bitmap, and where the last ends: the word, and the bits of it that lie before."""
         bounds = np.append(0, self._ends)
-        return bounds // 8, (np.left_shift(1, bounds % 8) - 1).astype(np.uint8)
+        return bounds // 64, np.left_shift(np.uint64(1), (bounds % 64).astype(np.uint64)) - np.uint64(1)
 
     @property
     def nbytes(self) -> int:
@@ -228,6 +235,12 @@ class Cells:
         return candidates_of(self._space, found[0], scores[0])
 
     @spanned("index.cells", ALL)
+    def near_to(self, order: CellOrder, count: int, probes: int) -> Candidates:
+        """Return the same as `near`, where the order of the cells is known."""
+        scores, found = self._compare(order.point, order.cells[:probes], order.distances[:probes], count)
+        return candidates_of(self._space, found, scores)
+
+    @spanned("index.cells", ALL)
     def nearest(
         self,
         count: int,
@@ -270,13 +283,15 @@ class Cells:
         cells: NDArray[np.int64],
         distances: NDArray[np.float32],
         count: int,
-        bitmap: Bitmap,
+        bitmap: Bitmap | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return the scores and numbers of the `count` nearest entries of a bitmap in some cells, nearest first."""
+        """Return the scores and numbers of the `count` nearest entries in some cells, of a bitmap, nearest first."""
         faiss = faiss_here()
-        # Kept by a name: the parameters only point to it.
-        selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
-        parameters = faiss.IVFSearchParameters(sel=selector, nprobe=len(cells))
+        parameters = _probing(faiss, len(cells))
+        if bitmap is not None:
+            # Kept by a name: the parameters only point to it.
+            selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
+            parameters = faiss.IVFSearchParameters(sel=selector, nprobe=len(cells))
         scores, found = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.int64)
         # The Python side of `search_preassigned` takes no parameters.
         pointer, *others = map(faiss.swig_ptr, (point, cells, distances, scores, found))

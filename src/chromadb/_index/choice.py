@@ -73,7 +73,8 @@ class Allowed:
     @cached_property
     def in_cell(self) -> NDArray[np.int64]:
         """How many entries may be returned of each cell."""
-        return self._cells.count_where(self.bitmap)
+        numbers = vars(self).get("numbers")
+        return self._cells.count_where(self.bitmap) if numbers is None else self._cells.count_among(numbers)
 
     @property
     def nbytes(self) -> int:

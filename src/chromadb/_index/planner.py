@@ -29,12 +29,13 @@ allowed near it               graph's codes
 
 The estimates were fitted for codes of 8 bits on one core with 100,000 clustered vectors of 384 dimensions, in
 microseconds, and checked with a million. A walk costs 110, 0.45 for each unit of ef and 0.45 for each thousand of them
-squared, a third more among a million; a comparison one by one 20 and 0.075 for each allowed entry. A scan costs 0.0017
-for each entry, 0.03 for each that is allowed and, the more these are scattered, up to 0.22 more for the way to each,
-less where all of them are few. A look near the query costs 40, 0.02 for each cell that there is, 0.004 for each code
-compared and 0.05 for each candidate. Cells that hold what is allowed cost 100, 0.09 for each that there is, 1 for each
-that is looked into and 0.006 for each code there, allowed or not; with a second core half of that. Beside both comes
-the comparison by longer codes of what they find. What is spent on codes grows with the dimension.
+squared, a third more among a million; a comparison one by one 20 and 0.075 for each allowed entry, of many with a
+second core 100 and 0.05. A scan costs 0.0017 for each entry, 0.03 for each that is allowed and, the more these are
+scattered, up to 0.22 more for the way to each, less where all of them are few. A look near the query costs 40, 0.02 for
+each cell that there is, 0.004 for each code compared and 0.05 for each candidate. Cells that hold what is allowed cost
+100, 0.09 for each that there is, 1 for each that is looked into and 0.006 for each code there, allowed or not; with a
+second core half of that. Beside both comes the comparison by longer codes of what they find. What is spent on codes
+grows with the dimension.
 
 A graph of more vectors takes a wider walk for the same recall: of a million, ef=100 finds 0.92 of the ten nearest, and
 ef=316 finds 0.984. So ``ef_search`` is meant for `ORDINARY` vectors, and grows with the square root of their number.
@@ -173,6 +174,8 @@ def candidates(segment: Segment, query: Matrix, n: int, ef_search: int, allowed:
         at_once = allowed.all and not segment.graph.binary
         if walk <= near:
             found = segment.graph.nearest(query, ef)
+        elif order is not None:
+            found = segment.cells.near_to(order, int(wide), int(probes))
         else:
             found = (segment.refined if at_once else segment.cells).near(query, int(wide), int(probes))
         typical = True
@@ -308,4 +311,7 @@ def cells_cost(segment: Segment, allowed: Allowed, n: int, dimension: int) -> fl
 
 def compare_cost(count: float, dimension: int, binary: bool = False) -> float:
     """Return an estimate of a comparison of codes one by one, in microseconds."""
-    return 20 + (0.025 + 0.008 * dimension / 384 if binary else 0.02 + 0.055 * dimension / 384) * count
+    if binary:
+        return 20 + (0.025 + 0.008 * dimension / 384) * count
+    alone = (0.02 + 0.055 * dimension / 384) * count
+    return 20 + min(alone, 80 + 0.65 * alone)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from chromadb._index import cells
+from chromadb._index import cells, codes
 from chromadb._index.cells import Cells, CellsBuilder
 from chromadb._index.distance import exact_distances
 from chromadb._index.flat import FlatIndex
@@ -166,6 +166,44 @@ def test_cells_count_what_is_allowed_of_each() -> None:
         for mask in masks().values():
             each = np.bincount(cells.cell_of(np.flatnonzero(mask)), minlength=cells.count)
             assert cells.count_where(bitmap(mask)).tolist() == each.tolist()
+            assert cells.count_among(np.flatnonzero(mask)[::-1]).tolist() == each.tolist()
+
+
+def test_a_look_near_a_query_is_the_same_where_the_order_of_the_cells_is_known() -> None:
+    index = Inverted("l2", vectors_of(COUNT)).cells
+    for query in vectors_of(20, seed=3):
+        for probes in (1, 7, index.count):
+            looked, told = index.near(query, 50, probes), index.near_to(index.by_distance(query), 50, probes)
+            assert told.distances.tolist() == looked.distances.tolist()
+            assert sorted(told.entries.tolist()) == sorted(looked.entries.tolist())
+
+
+@pytest.mark.parametrize("quantization", ["binary", "int8", "float16", "float32"])
+@pytest.mark.parametrize("space", SPACES)
+def test_two_cores_compare_codes_as_one_does(space: str, quantization: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, rng = vectors_of(COUNT), np.random.default_rng(5)
+    graph = Graph.build(
+        space,
+        vectors,
+        [vectors],
+        total=COUNT,
+        quantization=quantization,
+        max_neighbors=4,
+        ef_construction=10,
+        stop=lambda: False,
+    )
+    assert graph is not None
+    for query in vectors_of(5, seed=3):
+        for count, among in ((1, 2), (10, 11), (500, 700), (700, 500), (COUNT, COUNT)):
+            entries = rng.permutation(COUNT)[:among]
+            monkeypatch.setattr(codes, "SHARED", 2**62)
+            alone = graph.compare(query, count, entries)
+            monkeypatch.setattr(codes, "SHARED", 0)
+            shared = graph.compare(query, count, entries)
+            assert len(shared.entries) == min(count, among)
+            assert shared.distances.tolist() == alone.distances.tolist() == sorted(alone.distances.tolist())
+            if count >= among:
+                assert sorted(shared.entries.tolist()) == sorted(entries.tolist())
 
 
 @pytest.mark.parametrize("share", [0.001, 0.1, 1])

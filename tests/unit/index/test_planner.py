@@ -74,11 +74,17 @@ class Recorder:
         self.probes = probes
         return self._answer("near", count, np.ones(len(self.order), dtype=np.bool_))
 
+    def near_to(self, order: CellOrder, count: int, probes: int) -> Candidates:
+        return self.near(order.point, count, probes)
+
     def by_distance(self, query: Any) -> CellOrder:
         return CellOrder(query[np.newaxis], np.arange(self.count), np.arange(self.count, dtype=np.float32))
 
     def count_where(self, bitmap: Bitmap) -> NDArray[np.int64]:
         return np.bincount(self.cell_of[unpacked(bitmap, len(self))], minlength=self.count)
+
+    def count_among(self, entries: Entries) -> NDArray[np.int64]:
+        return np.bincount(self.cell_of[entries], minlength=self.count)
 
     def scan(self, query: Any, count: int, bitmap: Any) -> Candidates:
         mask = np.ones(len(self.order), dtype=np.bool_)
