@@ -166,7 +166,7 @@ class Cells:
         return own + shared[1:] - shared[:-1]
 
     def count_among(self, entries: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return how many of some entries each cell has; of 10,000 it takes 0.03 ms."""
+        """Return how many of some entries, ascending, each cell has; of 10,000 it takes 0.03 ms."""
         return np.bincount(self._cells[entries], minlength=self.count)
 
     @cached_property

@@ -24,7 +24,7 @@ class Allowed:
         cells: of the segment.
         total: how many entries there are.
         bitmap: which of them; or
-        numbers: the numbers of those, each once, in any order.
+        numbers: the numbers of those, ascending.
         filtered: whether somebody chose, even if it is all.
     """
 
@@ -67,7 +67,7 @@ class Allowed:
 
     @cached_property
     def numbers(self) -> Places:
-        """Their numbers."""
+        """Their numbers, ascending."""
         return np.flatnonzero(unpacked(self.bitmap, len(self)))
 
     @cached_property

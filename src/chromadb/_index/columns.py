@@ -1,13 +1,13 @@
 """Columns of metadata values, for filters.
 
-A column is dictionary-encoded: a code per place, and the distinct values. A filter is asked once per distinct value,
-and the answers are looked up for all places at once. They are those of the reference in ``_model.match``.
+A column is dictionary-encoded: a code per place, and the distinct values (see ``dictionary``). What a filter means for
+the values is found by their order where they are numbers or equal to what is given (see ``ranks``), and otherwise asked
+of each value; the answers hold for all places that have it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from sys import getsizeof
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -16,20 +16,14 @@ from numpy.typing import NDArray
 
 from chromadb._index.arrays import GrowingArray
 from chromadb._index.bits import Bitmap, put_bits
+from chromadb._index.dictionary import Dictionary
 from chromadb._index.inverted import Inverted, Places
 from chromadb._index.ranked import Ranked
+from chromadb._index.ranks import Ranks
 from chromadb._index.sealed import Sealed
-from chromadb._model.match import value_test
-from chromadb._model.where import COMPLEMENTS, Compare, identity
+from chromadb._model.where import Compare
 
 Mask = NDArray[np.bool_]
-
-_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
-    "$gt": np.greater,
-    "$gte": np.greater_equal,
-    "$lt": np.less,
-    "$lte": np.less_equal,
-}
 
 INVERT_FROM = 20_000
 """Places among which a filter's are looked up by value rather than found by asking every one: 0.1 ms for 100,000."""
@@ -37,112 +31,11 @@ INVERT_FROM = 20_000
 INVERT_AFTER = 1
 """Filters that are answered without it, because it takes a sort: 90 ms for a million."""
 
+MANY = 4
+"""Codes are looked up in the answers for all values from one for each so many values on."""
+
 SHARE_REPLACED = 8
 """Another order of the codes is made anew when more than one in so many places was replaced since."""
-
-EXACT = 2**53
-"""Ints up to this are the same as floats."""
-
-ENTRY = 180
-"""Bytes of an entry in the table of a dictionary: its key, a tuple, and its place."""
-
-
-class Dictionary:
-    """The distinct values of a column, numbered. Code 0 stands for a missing key.
-
-    Values are only ever added, by one thread at a time; so columns can share it, and read it while it grows.
-    """
-
-    def __init__(self, values: list[Any] | None = None) -> None:
-        self.values: list[Any] = [None, *(values or [])]
-        # The values as numbers: NaN, which compares with nothing, for what is none, or too large an int.
-        self._numbers = GrowingArray(np.array([_number(value) for value in self.values], dtype=np.float64))
-        self._large = _large(self.values)
-        self._size = _size(self.values)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of memory, about."""
-        return self._size + self._numbers.nbytes + (ENTRY * len(self.values) if "_table" in vars(self) else 0)
-
-    @property
-    def _code_of(self) -> dict[Any, int]:
-        """The code of each value; made at the first need, for most filters of a sealed column do not need it."""
-        table: dict[Any, int] | None = vars(self).get("_table")
-        if table is None:
-            # Of two threads that make it, one wins: values are added only once the table is there.
-            table = vars(self).setdefault("_table", {_key(value): code for code, value in enumerate(self.values)})
-        return table
-
-    def numbers(self, count: int) -> NDArray[np.float64]:
-        """Return the values of the first `count` codes as numbers; NaN for those that are none."""
-        return self._numbers.values[:count]
-
-    def find(self, value: Any) -> int:
-        """Return the code of a value that filters compare, -1 if it has none."""
-        return self._code_of.get(identity(value), -1)
-
-    def encode(self, values: Iterable[Any]) -> NDArray[np.int32]:
-        """Return codes, giving new ones to new values."""
-        first = len(self.values)
-        codes = np.fromiter((self.code(value) for value in values), dtype=np.int32)
-        added = self.values[first:]
-        self._numbers = self._numbers.append(np.array([_number(value) for value in added], dtype=np.float64))
-        self._large += _large(added, first)
-        self._size += _size(added)
-        return codes
-
-    def answers(self, compare: Compare) -> Mask:
-        """Return for each code whether its value passes a comparison."""
-        operand = compare.operand
-        if compare.operator in _COMPARISONS and isinstance(operand, (int, float)) and abs(operand) <= EXACT:
-            numbers, large = self._numbers.values, self._large[:]
-            passing: Mask = _COMPARISONS[compare.operator](numbers, operand)
-            inside = [code for code in large if code < len(passing)]
-            test = value_test(compare)
-            passing[inside] = [test(self.values[code]) for code in inside]
-            return passing
-        count = len(self._numbers)
-        if compare.operator == "$eq":
-            passing = np.zeros(count, dtype=np.bool_)
-            code = self.find(operand)
-            if 0 <= code < count:
-                passing[code] = True
-            return passing
-        test = value_test(compare)
-        if isinstance(operand, tuple):
-            passing = np.zeros(count, dtype=np.bool_)
-            found = (self.find(item) for item in operand)
-            passing[[code for code in found if 0 <= code < count]] = True
-            return passing
-        return np.fromiter((test(value) for value in self.values[:count]), dtype=np.bool_, count=count)
-
-    def code(self, value: Any) -> int:
-        """Return the code of a value, a new one if it is new; `encode` is to follow before a filter is asked."""
-        key = _key(value)
-        code = self._code_of.get(key)
-        if code is None:
-            code = len(self.values)
-            self.values.append(value)
-            self._code_of[key] = code
-        return code
-
-
-def _key(value: Any) -> Any:
-    return ("list", tuple(identity(item) for item in value)) if isinstance(value, list) else identity(value)
-
-
-def _size(values: Sequence[Any]) -> int:
-    return sum(map(getsizeof, values)) + 8 * len(values)
-
-
-def _large(values: Sequence[Any], first: int = 0) -> list[int]:
-    """Return the codes of ints that a float does not hold; the first value has the code `first`."""
-    return [code for code, value in enumerate(values, first) if type(value) is int and abs(value) > EXACT]
-
-
-def _number(value: Any) -> float:
-    return float(value) if type(value) is float or (type(value) is int and abs(value) <= EXACT) else np.nan
 
 
 class _Arranged(NamedTuple):
@@ -158,8 +51,10 @@ class _Arranged(NamedTuple):
     @property
     def nbytes(self) -> int:
         """Bytes of memory."""
-        inverted = 0 if self.inverted is None else self.inverted.nbytes
-        return inverted + sum(ranked.nbytes for ranked in self.ranked.values()) + self.replaced.nbytes
+        orders: list[Inverted | Ranked] = [*self.ranked.values()]
+        orders += [] if self.inverted is None else [self.inverted]
+        ranks = {id(order.ranks): order.ranks.nbytes for order in orders}
+        return sum(order.nbytes for order in orders) + sum(ranks.values()) + self.replaced.nbytes
 
 
 class Column:
@@ -226,14 +121,18 @@ class Column:
 
     def matching(self, compares: Sequence[Compare]) -> Mask:
         """Return which places meet all comparisons, shape (len,)."""
-        codes = self._codes.values
-        if len(compares) == 1 and compares[0].operator == "$eq":
-            return np.equal(codes, self._dictionary.find(compares[0].operand))
-        return self._passing(compares)[codes]
+        return self._meeting(compares, self._codes.values)
 
     def matching_at(self, compares: Sequence[Compare], places: Places) -> Mask:
         """Return which of some places meet all comparisons, shape (len(places),)."""
-        return self._passing(compares)[self._codes.values[places]]
+        return self._meeting(compares, self._codes.values[places])
+
+    def _meeting(self, compares: Sequence[Compare], codes: NDArray[np.int32]) -> Mask:
+        """Return which of some codes meet all comparisons; of many codes, each value is asked once."""
+        dictionary = self._dictionary
+        if MANY * len(codes) <= len(dictionary) or (len(compares) == 1 and compares[0].operator == "$eq"):
+            return dictionary.meeting(compares, codes)
+        return dictionary.meeting(compares)[codes]
 
     def matching_entries(self, compares: Sequence[Compare], sealed: Sealed) -> Bitmap:
         """Return which entries of a segment meet all comparisons; anything for those without a place.
@@ -241,11 +140,10 @@ class Column:
         Of a million, 0.15 ms; 15 ms before that, once a segment.
         """
         ranked, replaced = self._ranked(sealed)
-        passing = self._passing(compares)
-        bitmap = ranked.holding(passing)
+        bitmap = ranked.holding(ranked.ranks.meeting(compares))
         if len(replaced):
             entries = sealed.entries_at(replaced)
-            put_bits(bitmap, entries, passing[self._codes.values[sealed.places[entries]]])
+            put_bits(bitmap, entries, self.matching_at(compares, sealed.places[entries]))
         return bitmap
 
     def _ranked(self, sealed: Sealed) -> tuple[Ranked, Places]:
@@ -255,7 +153,7 @@ class Column:
             arranged = _Arranged()
         ranked = arranged.ranked.get(sealed)
         if ranked is None:
-            ranked = Ranked(codes[sealed.places], self._dictionary.numbers(int(codes.max(initial=0)) + 1))
+            ranked = Ranked(codes[sealed.places], self._ranks(arranged))
             self._arranged = arranged._replace(ranked=WeakKeyDictionary({**arranged.ranked, sealed: ranked}))
         return ranked, arranged.replaced
 
@@ -268,45 +166,40 @@ class Column:
         if found is None:
             return None
         inverted, replaced = found
-        passing, codes = self._passing(compares), self._codes.values
-        if np.count_nonzero(passing) > most:
-            # Few values are nowhere: there are about as many places, or more.
+        ranges = inverted.ranks.meeting(compares)
+        if inverted.count(ranges) > most:
             return None
-        values = np.flatnonzero(passing[: inverted.distinct])
-        if inverted.count(values) > most:
-            return None
-        places = inverted.places(values)
+        places = inverted.places(ranges)
         if len(replaced):
-            places = np.unique(np.concatenate([places, replaced[replaced < len(inverted)]]))
-            places = places[passing[codes[places]]]
-        return np.concatenate([places, len(inverted) + np.flatnonzero(passing[codes[len(inverted) :]])])
+            stale = np.zeros(len(self), dtype=np.bool_)
+            stale[replaced] = True
+            again = np.flatnonzero(stale[: len(inverted)])
+            places = np.concatenate([places[~stale[places]], again[self.matching_at(compares, again)]])
+        if len(inverted) == len(self):
+            return places
+        newer = np.arange(len(inverted), len(self))
+        return np.concatenate([places, newer[self.matching_at(compares, newer)]])
 
     def _inverted(self) -> tuple[Inverted, Places] | None:
         """Return where each value is, if it is worth it, and the places that were replaced since."""
-        (inverted, ranked, replaced), codes = self._arranged, self._codes.values
+        arranged, codes = self._arranged, self._codes.values
+        inverted, ranked, replaced = arranged
         if inverted is not None and SHARE_REPLACED * (len(codes) - len(inverted) + len(replaced)) <= len(codes):
             return inverted, replaced
         self._asked += 1
         if len(codes) < INVERT_FROM or self._asked <= INVERT_AFTER:
             return None
-        inverted = Inverted(codes)
+        inverted = Inverted(codes, self._ranks(arranged))
         # The other orders are of before what was replaced, and this one is not.
         self._arranged = arranged = _Arranged(inverted, {} if len(replaced) else ranked)
         return inverted, arranged.replaced
 
-    def _passing(self, compares: Sequence[Compare]) -> Mask:
-        """Return for each code whether its value meets all comparisons."""
-        passing: Mask | None = None
-        for compare in compares:
-            if compare.operator in COMPLEMENTS:
-                opposite = Compare(compare.key, COMPLEMENTS[compare.operator], compare.operand)
-                answers = ~self._dictionary.answers(opposite)
-            else:
-                answers = self._dictionary.answers(compare)
-            # Another thread may have added values meanwhile; those of this column are in both.
-            passing = answers if passing is None else passing[: len(answers)] & answers[: len(passing)]
-        assert passing is not None
-        return passing
+    def _ranks(self, arranged: _Arranged) -> Ranks:
+        """Return ranks of all codes, those that are there already if they are."""
+        count = int(self._codes.values.max(initial=0)) + 1
+        others = [] if arranged.inverted is None else [arranged.inverted.ranks]
+        others += [ranked.ranks for ranked in arranged.ranked.values()]
+        return next((ranks for ranks in others if len(ranks) >= count), None) or Ranks(self._dictionary, count)
 
     def _with(self, codes: GrowingArray[np.int32], arranged: _Arranged) -> Column:
         return Column._of(self._dictionary, codes, arranged, self._asked)

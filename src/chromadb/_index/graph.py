@@ -142,9 +142,9 @@ class Graph:
 
     @spanned("index.compare", ALL)
     def compare(self, query: Matrix, count: int, entries: Entries) -> Candidates:
-        """Return the `count` nearest of some `entries` by their codes, nearest first."""
+        """Return the `count` nearest of some `entries`, ascending, by their codes, nearest first."""
         point = scaled(self._space, query[np.newaxis])[0]
-        return candidates_of(self._space, *self._comparer.nearest(point, count, np.sort(entries)))
+        return candidates_of(self._space, *self._comparer.nearest(point, count, entries))
 
     @spanned("index.scan", ALL)
     def scan(self, query: Matrix, count: int, bitmap: NDArray[np.uint8] | None) -> Candidates:

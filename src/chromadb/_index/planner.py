@@ -216,7 +216,7 @@ def refined(segment: Segment, query: Matrix, found: Candidates) -> Candidates:
     """Return candidates of cells, compared by the graph's codes; these leave less doubt, so fewer vectors are read."""
     if segment.graph.binary:
         return found
-    return segment.graph.compare(query, len(found.entries), found.entries)
+    return segment.graph.compare(query, len(found.entries), np.sort(found.entries))
 
 
 def here_too(segment: Segment, allowed: Allowed, order: CellOrder, ef: int) -> bool:

@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromadb._index.bits import Bitmap, packed
-
-Mask = NDArray[np.bool_]
-Numbers = NDArray[np.float64]
+from chromadb._index.ranks import Ranges, Ranks
 
 MOST_RANGES = 8
 """Ranges of ranks that are compared one by one; of more, each entry's rank is looked up, which takes as long as ten."""
@@ -22,40 +20,34 @@ MOST_RANGES = 8
 class Ranked:
     """The rank of the value of each entry. Immutable.
 
-    Costs a sort of the distinct values, and 1, 2 or 4 bytes an entry: as short as the number of values allows.
+    Costs 1, 2 or 4 bytes an entry.
 
     Args:
         codes: by entry, from 0 on.
-        numbers: the value of each code, to be ordered by; NaN for what is no number.
+        ranks: of these codes.
     """
 
-    def __init__(self, codes: NDArray[np.int32], numbers: Numbers) -> None:
-        self._order = np.argsort(numbers, kind="stable")
-        ranks = np.empty(len(numbers), dtype=np.min_scalar_type(max(1, len(numbers) - 1)))
-        ranks[self._order] = np.arange(len(numbers))
-        self._ranks = ranks[codes]
+    def __init__(self, codes: NDArray[np.int32], ranks: Ranks) -> None:
+        self.ranks = ranks
+        self._of_entry = ranks.of(codes)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory."""
-        return self._order.nbytes + self._ranks.nbytes
+        """Bytes of memory, without the ranks of codes."""
+        return self._of_entry.nbytes
 
-    def holding(self, passing: Mask) -> Bitmap:
-        """Return which entries have a code that passes.
-
-        Args:
-            passing: by code; codes that are newer than the ranks are not asked for.
-        """
-        wanted = passing[self._order]
-        bounds = np.flatnonzero(np.diff(wanted, prepend=False, append=False)).reshape(-1, 2)
-        if len(bounds) > MOST_RANGES:
-            return packed(wanted[self._ranks])
-        held = np.zeros(-(-len(self._ranks) // 8), dtype=np.uint8)
-        for first, end in bounds.tolist():
+    def holding(self, ranges: Ranges) -> Bitmap:
+        """Return which entries have a rank in some ranges."""
+        if len(ranges) > MOST_RANGES:
+            steps = np.zeros(len(self.ranks) + 1, dtype=np.int8)
+            steps[ranges[:, 0]], steps[ranges[:, 1]] = 1, -1
+            return packed(np.cumsum(steps, dtype=np.int8).view(np.bool_)[self._of_entry])
+        held = np.zeros(-(-len(self._of_entry) // 8), dtype=np.uint8)
+        for first, end in ranges.tolist():
             held |= self._between(first, end - 1)
         return held
 
     def _between(self, first: int, last: int) -> Bitmap:
         # What is below the first wraps around to more than any width: one comparison instead of two.
-        kind = self._ranks.dtype.type
-        return packed(np.less_equal(np.subtract(self._ranks, kind(first)), kind(last - first)))
+        kind = self._of_entry.dtype.type
+        return packed(np.less_equal(np.subtract(self._of_entry, kind(first)), kind(last - first)))

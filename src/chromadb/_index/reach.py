@@ -63,7 +63,7 @@ def reach_of(cells: Cells, graph: Graph, vectors: Matrix) -> Reach:
         # The nearest is the vector itself.
         pool = cells.near(vector, min(1 + POOL, len(cells)), cells.count).entries[1:]
         # Binary codes of a graph tell no more than these.
-        true = pool if graph.binary else graph.compare(vector, len(pool), pool).entries
+        true = pool if graph.binary else graph.compare(vector, len(pool), np.sort(pool)).entries
         rank = np.argsort(cells.by_distance(vector).cells)
         cell_ranks.append(rank[cells.cell_of(true)])
         by_entry = np.argsort(pool)

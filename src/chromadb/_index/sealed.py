@@ -23,9 +23,11 @@ class Sealed:
     """The place of each entry; -1 for an entry that is out of date or gone."""
 
     def entries_at(self, places: Places) -> Places:
-        """Return the entries of places; those that have none are left out."""
+        """Return the entries of places, ascending; places that have none are left out."""
         entries = self._entry_of.take(places, mode="clip")
-        return entries[entries >= 0].astype(np.intp)
+        # As short numbers they are sorted in half the time.
+        entries.sort()
+        return entries[np.searchsorted(entries, 0) :].astype(np.intp)
 
     @cached_property
     def known(self) -> Bitmap:

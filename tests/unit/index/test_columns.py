@@ -135,6 +135,56 @@ def test_ranges_of_values_are_found_however_many_there_are(distinct: int) -> Non
             assert held == (np.isin(values, chosen) == inside).tolist()
 
 
+@pytest.mark.usefixtures("inverted")
+@pytest.mark.parametrize("large", [[], [2**53 + 1], [2**60 + each for each in range(-2, 200)], [2**63 - 1, -(2**63)]])
+def test_ranges_of_numbers_begin_and_end_where_they_say(large: list[Any]) -> None:
+    """Between, at and beyond the values, with ints that a float does not hold and without."""
+    values = [*large, None, "x", True, -0.0, 0, 1, 1.0, 1.5, 1.5, 2, -3]
+    column, sealed = Column(values), sealed_of(list(range(len(values))))
+    bounds = [
+        -4,
+        -3,
+        -1e-300,
+        0,
+        0.0,
+        1,
+        1.2,
+        1.5,
+        2,
+        2.5,
+        2**53,
+        2.0**60,
+        2**60 + 1,
+        2**60 + 130,
+        2**63 - 1,
+        float("inf"),
+        -float("inf"),
+    ]
+    for low in bounds:
+        for high in bounds:
+            for first, last in (("$gt", "$lt"), ("$gte", "$lte"), ("$gte", "$lt")):
+                asked = [Compare("k", first, low), Compare("k", last, high)]
+                held = [all(each) for each in zip(*(expected(compare, values) for compare in asked), strict=True)]
+                assert looked_up(column, asked) == np.flatnonzero(held).tolist()
+                assert in_order(column, asked, sealed) == held
+                assert column.matching(asked).tolist() == held
+
+
+@pytest.mark.usefixtures("inverted")
+def test_a_value_and_a_range_are_asked_together() -> None:
+    values = [1, 2, 3, None, "a", 2.5] * 3
+    column, sealed = Column(values), sealed_of(list(range(len(values))))
+    for asked in (
+        [Compare("k", "$in", (1, 3, "a")), Compare("k", "$gt", 1)],
+        [Compare("k", "$ne", 2), Compare("k", "$lte", 2.5)],
+        [Compare("k", "$eq", 2), Compare("k", "$eq", 3)],
+        [Compare("k", "$nin", (1, 2)), Compare("k", "$ne", "a")],
+    ):
+        held = [all(each) for each in zip(*(expected(compare, values) for compare in asked), strict=True)]
+        assert in_order(column, asked, sealed) == held
+        assert looked_up(column, asked) == np.flatnonzero(held).tolist()
+
+
 def test_what_was_appended_and_replaced_since_is_found_in_segments_too(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(6)
     values: list[Any] = [rng.choice(VALUES) for _ in range(200)]
@@ -158,6 +208,22 @@ def test_what_was_appended_and_replaced_since_is_found_in_segments_too(monkeypat
         if round in (15, 30):
             # A segment that is gone takes its order with it.
             sealed = [sealed_of(rng.sample(range(len(values)), 100)), *sealed[:1]]
+
+
+@pytest.mark.usefixtures("inverted")
+def test_orders_of_a_column_share_the_ranks_of_its_values() -> None:
+    column, sealed, compare = Column(range(1000)), sealed_of(list(range(1000))), [Compare("k", "$lt", 10)]
+    sizes = [column.nbytes]
+    for ask in (lambda: in_order(column, compare, sealed), lambda: looked_up(column, compare)):
+        ask()
+        sizes.append(column.nbytes)
+    alone = Column(range(1000))
+    looked_up(alone, compare)
+    assert 0 < sizes[2] - sizes[1] < alone.nbytes - sizes[0]
+    # Values that came since have no rank among these.
+    later = column.append([-1])
+    assert looked_up(later, compare) == [*range(10), 1000]
+    assert sum(in_order(later.append([-1] * 200), compare, sealed_of(list(range(1201))))) == 211
 
 
 def test_an_order_of_entries_is_kept_as_long_as_its_segment() -> None:

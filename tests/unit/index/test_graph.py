@@ -123,7 +123,7 @@ class Refined(Inverted):
         self.graph = graph
 
     def candidates(self, query: Vectors, count: int, allowed: Mask) -> Any:
-        return self.graph.compare(query, count, super().candidates(query, count, allowed)).entries
+        return self.graph.compare(query, count, np.sort(super().candidates(query, count, allowed))).entries
 
 
 @pytest.fixture(
@@ -195,7 +195,7 @@ def test_two_cores_compare_codes_as_one_does(space: str, quantization: str, monk
     assert graph is not None
     for query in vectors_of(5, seed=3):
         for count, among in ((1, 2), (10, 11), (500, 700), (700, 500), (COUNT, COUNT)):
-            entries = rng.permutation(COUNT)[:among]
+            entries = np.sort(rng.permutation(COUNT)[:among])
             monkeypatch.setattr(codes, "SHARED", 2**62)
             alone = graph.compare(query, count, entries)
             monkeypatch.setattr(codes, "SHARED", 0)
@@ -279,7 +279,7 @@ def test_entries_are_compared_by_what_their_codes_stand_for(space: str, quantiza
         # What one bit of each dimension stands for is nearer to the origin than the vector; distances allow for that.
         scanned = graph.scan(query, COUNT, None)
         true = scanned.distances[np.argsort(scanned.entries)]
-    for entries in (np.arange(COUNT), np.random.default_rng(2).permutation(COUNT)[:700], np.array([5])):
+    for entries in (np.arange(COUNT), np.sort(np.random.default_rng(2).permutation(COUNT)[:700]), np.array([5])):
         found = graph.compare(query, 50, entries)
         expected = entries[np.argsort(true[entries])][:50]
         np.testing.assert_allclose(found.distances, true[expected], rtol=1e-4, atol=1e-4)

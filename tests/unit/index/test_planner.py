@@ -93,6 +93,7 @@ class Recorder:
         return self._answer("scan", count, mask)
 
     def compare(self, query: Any, count: int, entries: Entries) -> Candidates:
+        assert (np.diff(entries) > 0).all()
         if not self.calls:
             self.calls.append(("compare", len(entries)))
         order = np.argsort(self.codes[entries], kind="stable")[:count]

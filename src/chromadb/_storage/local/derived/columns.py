@@ -28,7 +28,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from chromadb._index.columns import Dictionary
+from chromadb._index.dictionary import Dictionary
 from chromadb._storage.local.derived import sealed
 from chromadb._storage.local.derived.sealed import RuinedError
 from chromadb._storage.local.platform.durable import save_array, write_array
