@@ -134,6 +134,7 @@ def rows(here: Measured) -> Iterator[Row]:
     yield from _samples("churned", "query after these", floor=UNFILTERED_RECALL)
     yield Row("open to first query", "ms", lambda m: m["serve"]["open_to_first_query"], goal=3)
     yield Row("import", "ms", lambda m: m["import"], most=150)
+    yield Row("import and open to first query", "ms", lambda m: m["import"] + m["serve"]["open_to_first_query"])
     yield Row("memory after insert", "MB", lambda m: m["insert_500"]["memory_after_indexing"].get("resident"), goal=3)
     yield Row("memory while inserting, peak", "MB", lambda m: m["insert_500"]["memory_after_indexing"].get("peak"))
     yield Row("memory after queries", "MB", lambda m: m["serve"]["memory_after_queries"].get("resident"), goal=3)

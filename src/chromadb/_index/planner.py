@@ -61,7 +61,7 @@ Distances = NDArray[np.float64]
 MARGIN = 1.3
 """By how much more candidates a filtered walk looks at than leave `depth` of them on average."""
 
-CELLS_DEPTH, SCAN_DEPTH, NEAR_DEPTH = 12, 16, 3
+CELLS_DEPTH, SCAN_DEPTH, NEAR_DEPTH = 12, 16, 4
 """How many times the depth is taken from codes at least, to be compared as far as it is needed: of cells that hold what
 is allowed (of larger segments more), of a scan, of the cells near a query."""
 

@@ -27,8 +27,10 @@ TRIED, FOUND = 200, 0.99
 POOL = 3 * COUNTS[-1]
 """Among how many entries, the nearest by the codes of the cells, the neighbours are looked for by longer codes."""
 
-SAFETY = 1.25
-"""By how much farther to look than the segment's own vectors need: queries are others."""
+SAFETY = 1.5
+"""By how much farther to look than the segment's own vectors need: queries are others. From 1.25 to 1.5 (and with it
+``NEAR_DEPTH`` from 3 to 4) the recall among 100,000 clustered vectors grows from 0.9946 to 0.9974, among a million from
+0.9906 to 0.9944, and a query takes 3 % longer."""
 
 
 class Reach(NamedTuple):

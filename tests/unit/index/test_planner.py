@@ -17,6 +17,7 @@ from chromadb._index.faiss import Candidates
 from chromadb._index.planner import (
     FILTERED_EFFORT,
     MOST_EFFORT,
+    NEAR_DEPTH,
     cells_cost,
     compare_cost,
     depth,
@@ -164,6 +165,9 @@ def random(entries: int, count: int) -> Any:
 
 EVERY = slice(None)
 
+LEAST = NEAR_DEPTH * depth(10)
+"""Candidates that are taken from the nearest cells at least for 10 results."""
+
 COMPARED = first(10)
 """Candidates that are compared for 10 results where codes leave no doubt."""
 
@@ -189,7 +193,7 @@ def test_as_many_wanted_as_there_are() -> None:
 
 def test_without_a_filter_the_nearest_cells_are_looked_into() -> None:
     calls, found = ask(100_000, EVERY)
-    assert (calls, found.tolist()) == ([("near", 100)], list(range(COMPARED)))
+    assert (calls, found.tolist()) == ([("near", LEAST)], list(range(COMPARED)))
 
 
 @pytest.mark.parametrize("parameters", [{"reach": FAR}, {"space": "ip"}])
@@ -204,7 +208,7 @@ def test_a_filter_that_allows_everything_gets_a_wider_walk() -> None:
 
 def test_a_mild_filter_is_applied_to_more_candidates() -> None:
     allowed = random(100_000, 30_000)
-    for reach, way in ((REACH, ("near", int(100 * FILTERED_EFFORT / 0.3))), (FAR, ("walk", int(100 * MOST_EFFORT)))):
+    for reach, way in ((REACH, ("near", int(LEAST * FILTERED_EFFORT / 0.3))), (FAR, ("walk", int(100 * MOST_EFFORT)))):
         calls, found = ask(100_000, allowed, reach=reach, filtered=True)
         assert calls == [way]
         assert found.tolist() == sorted(allowed.tolist())[:COMPARED]
@@ -221,7 +225,7 @@ def test_the_effort_asked_for_is_the_least() -> None:
 def test_the_more_results_and_the_more_effort_the_farther_is_looked() -> None:
     segment: Any = Segment(np.arange(100_000), 0.0, (), "l2")
     every = Allowed(segment.cells, 100_000, bitmap=packed(np.ones(100_000, dtype=np.bool_)), filtered=False)
-    assert looked_into(segment, 10, 100, every) == (1 + SAFETY * 10, 100)
+    assert looked_into(segment, 10, 100, every) == (1 + SAFETY * 10, LEAST)
     for several in (
         [looked_into(segment, n, 100, every) for n in (1, 10, 30, 100, 500, 1000, 1001)],
         [looked_into(segment, 10, ef, every) for ef in (10, 100, 1000)],
