@@ -50,12 +50,8 @@ class Dictionary:
     @property
     def nbytes(self) -> int:
         """Bytes of memory, about."""
-        return (
-            self._size
-            + self._numbers.nbytes
-            + self._rests.nbytes
-            + (ENTRY * len(self.values) if "_table" in vars(self) else 0)
-        )
+        table = ENTRY * len(self.values) if "_table" in vars(self) else 0
+        return self._size + self._numbers.nbytes + self._rests.nbytes + table
 
     @property
     def _code_of(self) -> dict[Any, int]:
