@@ -167,7 +167,7 @@ class Cells:
 
     def count_among(self, entries: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return how many of some entries, ascending, each cell has; of 10,000 it takes 0.03 ms."""
-        return np.bincount(self._cells[entries], minlength=self.count)
+        return np.bincount(self.cell_of(entries), minlength=self.count)
 
     @cached_property
     def _cells(self) -> NDArray[np.uint16]:
@@ -217,9 +217,9 @@ class Cells:
         projected: Matrix = self._projection.apply(scaled(self._space, query[np.newaxis]))
         return projected
 
-    def cell_of(self, entries: NDArray[np.int64]) -> NDArray[np.int64]:
+    def cell_of(self, entries: NDArray[np.int64]) -> NDArray[np.uint16]:
         """Return the cell of each of some entries."""
-        return np.searchsorted(self._ends, entries, side="right")
+        return self._cells[entries]
 
     @spanned("index.cells", ALL)
     def near(self, query: Matrix, count: int, probes: int) -> Candidates:

@@ -32,7 +32,7 @@ INVERT_AFTER = 1
 """Filters that are answered without it, because it takes a sort: 90 ms for a million."""
 
 MANY = 4
-"""Codes are looked up in the answers for all values from one for each so many values on."""
+"""Fewer codes than one for so many values are asked one by one; of more, every value is asked once."""
 
 SHARE_REPLACED = 8
 """Another order of the codes is made anew when more than one in so many places was replaced since."""

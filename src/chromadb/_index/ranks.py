@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from chromadb._index.dictionary import Dictionary, is_comparable, parted
 from chromadb._model.where import COMPLEMENTS, Compare
 
-Mask = NDArray[np.bool_]
 Ranges = NDArray[np.int64]
 """The first rank of each range and the rank behind its last, ascending, with a gap between them; shape (k, 2)."""
 

@@ -31,15 +31,23 @@ def vectors_of(count: int, seed: int = 0, dimension: int = DIMENSION) -> Vectors
     return (centres[rng.integers(0, 10, count)] + 0.5 * rng.normal(size=(count, dimension))).astype(np.float32)
 
 
-def built(space: str, vectors: Vectors, stop: Callable[[], bool] = lambda: False) -> Graph | None:
+def built(
+    space: str,
+    vectors: Vectors,
+    stop: Callable[[], bool] = lambda: False,
+    *,
+    quantization: str = "auto",
+    max_neighbors: int = 16,
+    ef_construction: int = 100,
+) -> Graph | None:
     return Graph.build(
         space,
         vectors,
         [vectors],
         total=len(vectors),
-        quantization="auto",
-        max_neighbors=16,
-        ef_construction=100,
+        quantization=quantization,
+        max_neighbors=max_neighbors,
+        ef_construction=ef_construction,
         stop=stop,
     )
 
@@ -182,16 +190,7 @@ def test_a_look_near_a_query_is_the_same_where_the_order_of_the_cells_is_known()
 @pytest.mark.parametrize("space", SPACES)
 def test_two_cores_compare_codes_as_one_does(space: str, quantization: str, monkeypatch: pytest.MonkeyPatch) -> None:
     vectors, rng = vectors_of(COUNT), np.random.default_rng(5)
-    graph = Graph.build(
-        space,
-        vectors,
-        [vectors],
-        total=COUNT,
-        quantization=quantization,
-        max_neighbors=4,
-        ef_construction=10,
-        stop=lambda: False,
-    )
+    graph = built(space, vectors, quantization=quantization, max_neighbors=4, ef_construction=10)
     assert graph is not None
     for query in vectors_of(5, seed=3):
         for count, among in ((1, 2), (10, 11), (500, 700), (700, 500), (COUNT, COUNT)):
@@ -258,16 +257,7 @@ def test_entries_that_are_numbered_anew_are_found_under_their_new_numbers(space:
 @pytest.mark.parametrize("quantization", ["binary", "int8", "float16", "float32"])
 def test_entries_are_compared_by_what_their_codes_stand_for(space: str, quantization: str) -> None:
     vectors = vectors_of(COUNT, dimension=64)
-    graph = Graph.build(
-        space,
-        vectors,
-        [vectors],
-        total=COUNT,
-        quantization=quantization,
-        max_neighbors=8,
-        ef_construction=20,
-        stop=lambda: False,
-    )
+    graph = built(space, vectors, quantization=quantization, max_neighbors=8, ef_construction=20)
     assert graph is not None
     decoded, query = graph.codes.reconstruct_n(0, COUNT), vectors_of(1, seed=9, dimension=64)[0]
     if space == "ip":
