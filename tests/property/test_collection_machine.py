@@ -21,6 +21,7 @@ from chromadb._index import columns as index_columns
 from chromadb._model.entities import Address
 from chromadb._model.operations import Check
 from chromadb._storage.local.derived import builder, columns, sealing, select
+from chromadb._storage.local.tables import changes as change_log
 from chromadb._storage.local.tables import records as record_store
 
 PROFILE = settings(
@@ -360,6 +361,10 @@ class PersistentCollectionMachine(CollectionMachine):
     def connect(self) -> Any:
         self.patch = getattr(self, "patch", None) or pytest.MonkeyPatch()
         self.patch.setattr(record_store, "PURGED_AT_ONCE", 1)
+        # The log of changes is compacted now and then, and forgets deletions.
+        self.patch.setattr(change_log, "KEPT", 2)
+        self.patch.setattr(change_log, "MERGED", 2)
+        self.patch.setattr(change_log, "COMMITS", 5)
         # Filters look values up, where there are so few records that this finds less than an eighth.
         self.patch.setattr(index_columns, "INVERT_FROM", 0)
         self.patch.setattr(index_columns, "INVERT_AFTER", 0)
@@ -404,6 +409,8 @@ class SealedCollectionMachine(CollectionMachine):
     def connect(self) -> Any:
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(sealing, "SEAL_FROM", self.SEAL_FROM)
+        self.patch.setattr(change_log, "KEPT", 5)
+        self.patch.setattr(change_log, "MERGED", 3)
         self.patch.setattr(builder, "QUIET", 0.0)
         return super().connect()
 

@@ -128,8 +128,8 @@ class Snapshot:
             commit_no: of the new snapshot.
             next_label: greater than every label.
             added: new labels, ascending.
-            updated: labels that are here and changed, ascending.
-            moved: those of `updated` whose vectors changed, ascending.
+            updated: labels that are here and have other metadata, ascending.
+            moved: labels that are here and have another vector, ascending.
             deleted: labels that are gone; those that never were here are ignored.
             vectors: those of `added`, then those of `moved`; None if this snapshot has no vectors.
             metadatas: of `added` and then of `updated`; None if this snapshot has no columns.

@@ -11,6 +11,7 @@ import pytest
 import chromadb
 from chromadb._storage.local.derived import builder
 from chromadb._storage.local.derived.text import documents
+from chromadb._storage.local.tables import records
 
 
 @pytest.fixture
@@ -61,3 +62,23 @@ def test_what_was_written_since_the_index_is_found_and_what_is_gone_is_not(colle
     assert found(collection, contains="number 77 is") == ["78"]
     assert found(collection, regex="number 79 is o.d") == ["new"]
     assert "77" not in found(collection, not_contains="needle")
+
+
+def test_other_metadata_and_vectors_leave_the_text_index_as_new_as_it_was(
+    collection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = [f"{i}" for i in range(600)]
+    collection.update(ids=everything, embeddings=[[0.0, 0.0]] * 600, metadatas=[{"k": i % 2} for i in range(600)])
+    looked_into: list[Any] = []
+    genuine = records.labels_containing
+
+    def looking(sql: Any, text: str, among: Any = None) -> Any:
+        looked_into.append(among)
+        return genuine(sql, text, among)
+
+    monkeypatch.setattr(records, "labels_containing", looking)
+    assert found(collection, contains="number 77 is") == ["77"]
+    assert [len(among) for among in looked_into] == [1, 1]
+    collection.update(ids=everything[:50], embeddings=[[0.0, 0.0]] * 50, documents=["other"] * 50)
+    assert found(collection, contains="number 77 is") == ["77"]
+    assert len(looked_into[-1]) == 51

@@ -11,6 +11,7 @@ from chromadb._model.operations import Selection
 from chromadb._model.records import Records
 from chromadb._model.where import parse_filter
 from chromadb._storage.local.derived import follow, select
+from chromadb._storage.local.tables import changes
 from chromadb._storage.local.tables import records as record_store
 
 EVERYTHING = Selection()
@@ -21,10 +22,12 @@ def where(**conditions: Any) -> Selection:
     return Selection(filter=parse_filter(conditions))
 
 
-def test_a_snapshot_far_behind_is_built_anew(
-    open_backend: Any, create: Any, records: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("moved", [2, 6])
+def test_a_snapshot_however_far_behind_follows(
+    open_backend: Any, create: Any, records: Any, monkeypatch: pytest.MonkeyPatch, moved: int
 ) -> None:
-    monkeypatch.setattr(record_store, "CHANGES_KEPT", 5)
+    monkeypatch.setattr(changes, "KEPT", 5)
+    monkeypatch.setattr(follow, "ANEW_FROM", 3)
     behind, ahead = open_backend(), open_backend()
     address = create(behind)
     with behind.open(address) as reader, ahead.open(address) as writer:
@@ -32,35 +35,74 @@ def test_a_snapshot_far_behind_is_built_anew(
         reader.write("add", records(ids, metadatas=[{"k": 1}] * 8))
         assert reader.query(ORIGIN, 99, where(k=1), ())[0].ids == ids
         for round in range(10):
-            writer.write("update", records(ids[:5], [[round, 0]] * 5, metadatas=[{"k": 2}] * 5))
-        writer.delete(Selection(ids[:2]))
+            writer.write("update", records(ids[:moved], [[round, 0]] * moved, metadatas=[{"k": 2}] * moved))
+            writer.write("add", records([f"gone {i}" for i in range(5)]))
+            writer.delete(Selection([f"gone {i}" for i in range(5)]))
+        writer.delete(Selection(["0", "7"]))
+        for round in range(20):
+            writer.write("update", Records(ids=["6"], metadatas=[{"k": round % 2}]))
         writer.write("add", records(["new"], metadatas=[{"k": 1}]))
         with writer.database.read() as sql:
             state = record_store.read_state(sql)
-        assert state.changes_from > 1  # the commits that the reader has not seen are forgotten
-        assert state.changes_kept <= 2 * 8
-        assert reader.query(ORIGIN, 99, where(k=1), ())[0].ids == ["new", "5", "6", "7"]
+        assert state.deletions_from > 1  # not all that was deleted since is known
+        assert state.changes_kept <= 4 * 8
+        assert reader.query(ORIGIN, 99, where(k=1), ())[0].ids == ["new", *ids[moved:7]]
         found = reader.query(ORIGIN, 99, where(k=2), ("distances",))[0]
-        assert (found.ids, found.distances.tolist()) == (["2", "3", "4"], [81.0] * 3)
+        assert (found.ids, found.distances.tolist()) == (ids[1:moved], [81.0] * (moved - 1))
         assert reader.check() == writer.check() == []
+
+
+def test_a_snapshot_of_before_a_repair_is_built_anew(open_backend: Any, create: Any, records: Any) -> None:
+    behind, ahead = open_backend(), open_backend()
+    address = create(behind)
+    with behind.open(address) as reader, ahead.open(address) as writer:
+        reader.write("add", records(["a", "b", "c"], metadatas=[{"k": 1}] * 3))
+        assert reader.query(ORIGIN, 9, where(k=1), ())[0].ids == ["a", "b", "c"]
+        writer.write("update", records(["a"], [[9, 9]], metadatas=[{"k": 2}]))
+        with writer.database.write() as sql:
+            # As of a file of the former format that had forgotten what it was.
+            sql.execute("DELETE FROM changes")
+            sql.execute("UPDATE state SET changes_from = commit_no, deletions_from = commit_no, changes_kept = 0")
+        assert reader.query(ORIGIN, 9, where(k=1), ())[0].ids == ["b", "c"]
+        assert reader.query(ORIGIN, 9, where(k=2), ("distances",))[0].distances.tolist() == [162.0]
+        assert reader.check() == []
 
 
 def test_the_log_of_changes_stays_bounded(
     open_backend: Any, create: Any, records: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record_store, "CHANGES_KEPT", 20)
+    monkeypatch.setattr(changes, "KEPT", 20)
+    monkeypatch.setattr(changes, "COMMITS", 25)
     backend = open_backend()
     with backend.open(create(backend)) as store:
         store.write("add", records([f"{i}" for i in range(30)]))
-        for round in range(40):
+        for round in range(80):
             store.write("update", records([f"{i}" for i in range(round % 30 + 1)]))
             if round % 3 == 0:
                 assert len(store.query(ORIGIN, 99, EVERYTHING, ())[0].ids) == 30
             with store.database.read() as sql:
-                assert record_store.read_state(sql).changes_kept <= 60
+                state = record_store.read_state(sql)
+                assert state.changes_kept <= 4 * 30
+                assert state.commit_no - state.compacted_at < 25
             assert store.check() == []
         assert store.delete(EVERYTHING) == 30
         assert store.query(ORIGIN, 99, EVERYTHING, ())[0].ids == []
+        assert store.check() == []
+
+
+def test_what_did_not_change_is_not_written_down(open_backend: Any, create: Any, records: Any) -> None:
+    backend = open_backend()
+    with backend.open(create(backend)) as store:
+        store.write("add", records(["a", "b"], documents=["A", "B"], metadatas=[{"k": 1}] * 2))
+        same = Records(ids=["a", "b"], documents=["A", "B"], metadatas=[{"k": 1}] * 2, uris=["file:1", "file:2"])
+        store.write("update", same)
+        with store.database.read() as sql:
+            assert record_store.read_state(sql).changes_kept == 0
+        store.write("update", Records(ids=["a", "b"], documents=["A", "C"], metadatas=[{"k": 2}, {"k": 1}]))
+        with store.database.read() as sql:
+            assert changes.changed_labels(sql, 0, changes.DOCUMENT).tolist() == [2]
+            assert changes.changed_labels(sql, 0, changes.METADATA).tolist() == [1]
+            assert changes.changed_labels(sql, 0, changes.VECTOR).tolist() == []
         assert store.check() == []
 
 

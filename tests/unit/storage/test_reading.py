@@ -15,6 +15,7 @@ import pytest
 from chromadb._model.records import Records
 from chromadb._storage.local.sqlite.database import SqliteDatabase
 from chromadb._storage.local.tables import records as rows
+from chromadb._storage.local.tables.labels import NO_LABELS
 from chromadb.errors import ClosedClientError, StorageCorruptError, StorageError
 
 COUNT = 10
@@ -74,7 +75,7 @@ def test_columns_come_in_the_order_of_labels(
             ["id-2", "id-0", "id-1"],
         ]
         assert rows.read_columns(sql, labels, ["id"]) == [["id-2", "id-0", "id-1"]]
-        assert rows.read_columns(sql, rows.NO_LABELS, ["id", "metadata"]) == [[], []]
+        assert rows.read_columns(sql, NO_LABELS, ["id", "metadata"]) == [[], []]
         with pytest.raises(StorageCorruptError, match="the record of label 99 is missing"):
             rows.read_columns(sql, np.array([1, 99, 2]), ["id"])
 

@@ -362,14 +362,40 @@ def test_a_search_that_finds_a_segment_before_its_builder_installs_it(
     on_disk.check()
 
 
-def test_changes_that_the_store_has_forgotten(on_disk: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    from chromadb._storage.local.tables import records
+def test_a_segment_is_used_whatever_happened_to_its_records_since(
+    on_disk: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chromadb._storage.local.tables import changes
 
-    monkeypatch.setattr(records, "CHANGES_KEPT", 10)
+    monkeypatch.setattr(changes, "KEPT", 10)
+    monkeypatch.setattr(changes, "MERGED", 10)
     on_disk.write("add", range(300))
     on_disk.build()
-    for _ in range(8):
-        on_disk.write("update", range(300))
+    (named,) = [segment.name for _, _, segment in on_disk.segments()]
+    for round in range(12):
+        with on_disk.backend.open(on_disk.address) as store:
+            # Metadata of all, again and again, and the vectors of the same few.
+            ids = [f"{id}" for id in on_disk.model]
+            store.write("update", Records(ids=ids, metadatas=[{"round": round}] * len(ids)))
+        on_disk.write("update", range(40))
+        on_disk.delete(range(100 + 5 * round, 105 + 5 * round))
+        on_disk.check()
+        with on_disk.backend.open(on_disk.address) as store:
+            store._snapshot = store._snapshot.without_vectors()  # type: ignore[attr-defined]
+        on_disk.check()
+    assert on_disk.sizes() == [200]
+    assert [segment.name for _, _, segment in on_disk.segments()] == [named]
+
+
+def test_changes_that_the_store_does_not_know(on_disk: Collection) -> None:
+    on_disk.write("add", range(300))
+    on_disk.build()
+    on_disk.write("update", range(300))
+    with on_disk.backend.open(on_disk.address) as store, store.database.write() as sql:  # type: ignore[attr-defined]
+        # As of a file of the former format that had forgotten them.
+        sql.execute("DELETE FROM changes")
+        sql.execute("UPDATE state SET changes_from = commit_no, deletions_from = commit_no, changes_kept = 0")
+        store._snapshot = store._snapshot.without_vectors()  # type: ignore[attr-defined]
     on_disk.check()
     assert on_disk.sizes() == []
     on_disk.build()

@@ -21,6 +21,7 @@ from chromadb._storage.local import collection as collection_module
 from chromadb._storage.local.derived import builder as builder_module
 from chromadb._storage.local.derived import sealing
 from chromadb._storage.local.derived.text import documents as text_documents
+from chromadb._storage.local.tables import changes
 from chromadb._storage.local.tables import records as records_module
 from chromadb._storage.local.vacuum import files_of, outdated_segments
 from chromadb.errors import StorageError
@@ -548,3 +549,30 @@ def test_folders_that_others_remove_meanwhile_are_no_error(tmp_path: Path, monke
 
     monkeypatch.setattr(os, "scandir", look_too_late)
     assert files_of(tmp_path) == {"a/file": 4, "c/file": 4}
+
+
+@pytest.mark.usefixtures("_small_indexes")
+def test_a_vacuum_removes_what_knows_records_whose_deletion_is_forgotten(
+    open_backend: Any, create: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "KEPT", 4)
+    backend = open_backend()
+    with backend.open(create(backend)) as store:
+        store.write("add", secrets(200))
+        build(store)
+        store.delete(Selection(["secret-id-7"]))
+        for number in range(8):
+            ids = [f"other {number} {each}" for each in range(100)]
+            vectors = np.ones((100, 16), dtype=np.float32)
+            store.write("add", Records(ids=ids, vectors=vectors, vector_rows=range(100)))
+            store.delete(Selection(ids))
+        with store.database.read() as sql:
+            state = records_module.read_state(sql)
+            assert 7 not in changes.changed_labels(sql, 0, changes.DELETED)
+            segments = store._current_segments(state)
+            assert outdated_segments(sql, state, segments) == [segment.name for segment in segments]
+        store.vacuum()
+        with store.database.read() as sql:
+            assert store._current_segments(state) == []
+            assert store._documents._current(state) is None
+            assert store._columns.current(state) is None

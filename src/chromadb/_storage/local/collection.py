@@ -43,7 +43,8 @@ from chromadb._storage.local.sqlite.database import SqliteDatabase
 from chromadb._storage.local.tables import records
 from chromadb._storage.local.tables.check import check_records
 from chromadb._storage.local.tables.description import describe, keep_description, sweep_descriptions
-from chromadb._storage.local.tables.records import Labels, State
+from chromadb._storage.local.tables.labels import Labels
+from chromadb._storage.local.tables.records import Commit, State
 from chromadb._storage.local.vacuum import in_use, outdated_segments, vacuum_database
 from chromadb._tracing import span, spanned
 
@@ -225,7 +226,7 @@ class LocalCollection(ForkAware):
 
     # --- copies -----------------------------------------------------------------------------------
 
-    def copy_to(self, folder: Path, beside: Path | None = None) -> State:
+    def copy_to(self, folder: Path, beside: Path | None = None) -> Commit:
         """Write a copy of the collection at one commit to a new folder; see ``copy_collection``."""
         return copy_collection(self.database, self._folder, folder, beside)
 

@@ -27,7 +27,8 @@ from chromadb._storage.local.layout import REPAIRING
 from chromadb._storage.local.platform.holders import users_of
 from chromadb._storage.local.sqlite.database import SqliteDatabase
 from chromadb._storage.local.sqlite.former import remove_former
-from chromadb._storage.local.tables.records import State
+from chromadb._storage.local.tables.labels import NO_LABELS
+from chromadb._storage.local.tables.records import State, list_labels
 from chromadb.errors import InvalidCollectionException, StorageError, StorageLockedError
 
 
@@ -128,9 +129,10 @@ def _vacuum(sql: apsw.Connection, prepare: Callable[[apsw.Connection], None] | N
 def outdated_segments(sql: apsw.Connection, state: State, segments: list[Segment]) -> list[str]:
     """Return the names of segments with codes of vectors that were changed or deleted since."""
     names = []
+    every = list_labels(sql) if segments else NO_LABELS
     for segment in segments:
         stale = stale_labels(sql, segment, state)
-        if stale is None or len(np.intersect1d(stale, segment.labels)):
+        if stale is None or len(np.intersect1d(stale, segment.labels)) or len(np.setdiff1d(segment.labels, every)):
             names.append(segment.name)
     return names
 

@@ -24,7 +24,7 @@ from chromadb._storage.local.layout import COLUMNS, RECORDS, SEGMENTS, TEXT
 from chromadb._storage.local.platform.durable import sync
 from chromadb._storage.local.platform.failures import explained
 from chromadb._storage.local.sqlite.database import SqliteDatabase
-from chromadb._storage.local.tables.records import State, read_state
+from chromadb._storage.local.tables.records import Commit, State, read_commit, read_state
 
 _FICLONE = 0x40049409
 """Of Linux: let a file share the blocks of another."""
@@ -33,12 +33,12 @@ _FICLONE = 0x40049409
 class Source(Protocol):
     """An open collection, as far as forks and backups know it."""
 
-    def copy_to(self, folder: Path, beside: Path | None = None) -> State:
+    def copy_to(self, folder: Path, beside: Path | None = None) -> Commit:
         """Write a copy of one commit to a new folder; return its state. See `copy_collection`."""
         ...
 
 
-def copy_collection(database: SqliteDatabase, source: Path | None, target: Path, beside: Path | None = None) -> State:
+def copy_collection(database: SqliteDatabase, source: Path | None, target: Path, beside: Path | None = None) -> Commit:
     """Write the record store of a collection, and what is derived from it, to a new folder.
 
     Args:
@@ -88,8 +88,8 @@ def copy_in_memory(database: SqliteDatabase, target: SqliteDatabase) -> State:
         return read_state(copy)
 
 
-def renew_lineage(path: Path) -> tuple[State, State]:
-    """Give a record store in a file, which nobody has open, a lineage of its own; return its former state, and this.
+def renew_lineage(path: Path) -> tuple[Commit, Commit]:
+    """Give a record store in a file, which nobody has open, a lineage of its own; return its former commit, and this.
 
     It is not synced.
     """
@@ -97,21 +97,21 @@ def renew_lineage(path: Path) -> tuple[State, State]:
     try:
         # It is nothing until it is whole, and synced then.
         connection.execute("PRAGMA synchronous=OFF").fetchall()
-        former = read_state(connection)
+        former = read_commit(connection)
         connection.execute("UPDATE state SET lineage = lower(hex(randomblob(8)))")
-        return former, read_state(connection)
+        return former, read_commit(connection)
     finally:
         # The last connection writes the log back and removes it.
         connection.close()
 
 
-def copy_derived(source: Path, target: Path, former: State, state: State, beside: Path | None = None) -> None:
+def copy_derived(source: Path, target: Path, former: Commit, state: Commit, beside: Path | None = None) -> None:
     """Share what is derived from a record store with a copy of it.
 
     Args:
         source: the folder of the collection.
         target: that of the copy.
-        former: the state of the record store when it was copied.
+        former: the commit of the record store that was copied.
         state: that of the copy, of another lineage.
         beside: see `copy_collection`.
     """

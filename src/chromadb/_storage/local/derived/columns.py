@@ -33,7 +33,9 @@ from chromadb._storage.local.derived import sealed
 from chromadb._storage.local.derived.sealed import RuinedError
 from chromadb._storage.local.platform.durable import save_array, write_array
 from chromadb._storage.local.tables import records
-from chromadb._storage.local.tables.records import Labels, State
+from chromadb._storage.local.tables.changes import DELETED, METADATA, changed_labels
+from chromadb._storage.local.tables.labels import Labels
+from chromadb._storage.local.tables.records import State
 
 FORMAT = 1
 LABELS = "labels.npy"
@@ -158,9 +160,7 @@ class MetadataColumns:
             # Another process may have sealed some.
             self._looked = False
         columns = self.current(state)
-        if self._folder is None or not _is_due(
-            state, state.live if columns is None else len(labels_since(sql, columns))
-        ):
+        if self._folder is None or not _is_due(state, _count_since(sql, state, columns)):
             return
         labels = records.list_labels(sql)
         encoded = _encode(sql, labels, stop)
@@ -179,8 +179,11 @@ class MetadataColumns:
         """Remove columns with values of records that were changed or deleted since, and those that nobody can use."""
         if self._folder is None or not self._folder.is_dir():
             return
-        columns = self.current(records.read_state(sql))
-        if columns is not None and len(records.changed_labels(sql, columns.commit_no)):
+        state = records.read_state(sql)
+        columns = self.current(state)
+        if columns is not None and (
+            columns.commit_no < state.deletions_from or len(changed_labels(sql, columns.commit_no, METADATA | DELETED))
+        ):
             columns = None
         with self._lock:
             self._open = columns
@@ -214,9 +217,18 @@ class MetadataColumns:
 
 
 def labels_since(sql: apsw.Connection, columns: Columns) -> Labels:
-    """Return the labels that columns do not know as they are now, ascending."""
+    """Return the labels of records whose metadata columns do not know as it is now, ascending."""
     new = records.list_labels(sql, columns.manifest.next_label)
-    return np.union1d(new, records.changed_labels(sql, columns.commit_no))
+    return np.union1d(new, changed_labels(sql, columns.commit_no, METADATA))
+
+
+def _count_since(sql: apsw.Connection, state: State, columns: Columns | None) -> int:
+    """Return of how many records columns do not know what they are now, or that they are gone."""
+    if columns is None:
+        return state.live
+    new = len(records.list_labels(sql, columns.manifest.next_label))
+    gone = len(columns.labels) - (state.live - new)
+    return gone + len(labels_since(sql, columns))
 
 
 def _is_due(state: State, later: int) -> bool:

@@ -18,7 +18,12 @@ from chromadb._index.snapshot import Snapshot
 from chromadb._index.vectors import assemble
 from chromadb._storage.local.derived.columns import MetadataColumns, labels_since
 from chromadb._storage.local.tables import records
-from chromadb._storage.local.tables.records import Labels, State
+from chromadb._storage.local.tables.changes import VECTOR, changed_labels, read_changes
+from chromadb._storage.local.tables.labels import Labels
+from chromadb._storage.local.tables.records import State
+
+ANEW_FROM = 10_000
+"""Vectors that are read one by one, however few there are in all, rather than loaded anew with what segments hold."""
 
 
 def follow(sql: apsw.Connection, snapshot: Snapshot, state: State, columns: MetadataColumns | None = None) -> Snapshot:
@@ -35,22 +40,25 @@ def follow(sql: apsw.Connection, snapshot: Snapshot, state: State, columns: Meta
     if snapshot.commit_no == state.commit_no:
         return snapshot
     if not snapshot.commit_no or snapshot.commit_no < state.changes_from:
-        # What happened in between is forgotten: begin anew, vectors and columns at the next need.
+        # What happened in between is not known: begin anew, vectors and columns at the next need.
         sealed = None if columns is None else columns.current(state)
-        if sealed is None:
+        if sealed is None or sealed.commit_no < state.deletions_from:
             return _begin(state.commit_no, state.next_label, records.list_labels(sql))
         snapshot = _begin(sealed.commit_no, sealed.manifest.next_label, sealed.labels)
         if snapshot.commit_no == state.commit_no:
             return snapshot
-    added = records.list_labels(sql, snapshot.next_label)
-    touched = records.changed_labels(sql, snapshot.commit_no)
-    touched = touched[touched < snapshot.next_label]
-    present = np.fromiter(
-        (row[0] for row in records.each(sql, "SELECT label FROM records WHERE label IN carray(?)", touched)),
-        dtype=np.int64,
-    )
-    updated = np.sort(present)
-    moved = np.intersect1d(updated, records.changed_labels(sql, snapshot.commit_no, vectors=True))
+    changes = read_changes(sql, snapshot.commit_no)
+    if snapshot.commit_no < state.deletions_from:
+        every = records.list_labels(sql)
+        added = every[np.searchsorted(every, snapshot.next_label) :]
+        deleted = np.setdiff1d(snapshot.labels.values, every, assume_unique=True)
+    else:
+        added, deleted = records.list_labels(sql, snapshot.next_label), changes.deleted
+    updated = changes.metadatas[changes.metadatas < snapshot.next_label]
+    moved = changes.vectors[changes.vectors < snapshot.next_label]
+    if snapshot.vectors is not None and len(moved) > max(ANEW_FROM, len(snapshot) // 2):
+        # Segments may hold what was written since.
+        snapshot = snapshot.without_vectors()
     vectors = metadatas = None
     if snapshot.vectors is not None:
         dimension = snapshot.vectors.dimension
@@ -64,7 +72,7 @@ def follow(sql: apsw.Connection, snapshot: Snapshot, state: State, columns: Meta
         added=added,
         updated=updated,
         moved=moved,
-        deleted=np.setdiff1d(touched, updated, assume_unique=True),
+        deleted=deleted,
         vectors=vectors,
         metadatas=metadatas,
     )
@@ -120,10 +128,11 @@ def seal(sql: apsw.Connection, snapshot: Snapshot, state: State, segment: Segmen
 
 
 def stale_labels(sql: apsw.Connection, segment: Segment, state: State) -> Labels | None:
-    """Return the labels whose vectors changed since a segment was built; None if that is not known or lies ahead."""
+    """Return the labels of records with another vector than when a segment was built; None if that is not known, or
+    the segment lies ahead. Records that are gone since need not be among them."""
     if not state.changes_from <= segment.commit_no <= state.commit_no:
         return None
-    return records.changed_labels(sql, segment.commit_no, vectors=True)
+    return changed_labels(sql, segment.commit_no, VECTOR)
 
 
 def load_columns(

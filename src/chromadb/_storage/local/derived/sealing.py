@@ -11,7 +11,8 @@ import numpy as np
 from chromadb._index.segment import Recipe, Segment
 from chromadb._storage.local.derived.follow import stale_labels
 from chromadb._storage.local.tables import records
-from chromadb._storage.local.tables.records import NO_LABELS, Labels, State
+from chromadb._storage.local.tables.labels import NO_LABELS, Labels
+from chromadb._storage.local.tables.records import State
 
 SEAL_FROM = 10_000
 """Records that are scanned rather than sealed: a scan of so many vectors of 384 dimensions takes 0.9 ms."""

@@ -18,7 +18,7 @@ from chromadb._model.match import document_test, matches
 from chromadb._model.where import COMPLEMENTS, And, Compare, Filter, MatchDocument, Or
 from chromadb._storage.local.derived.text.documents import Documents
 from chromadb._storage.local.tables import records
-from chromadb._storage.local.tables.records import Labels
+from chromadb._storage.local.tables.labels import Labels
 from chromadb._tracing import spanned
 
 FEW_DOCUMENTS = 200

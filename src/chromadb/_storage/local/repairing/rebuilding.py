@@ -128,7 +128,7 @@ def _settle(sql: apsw.Connection, writer: _Writer, found: Found, rest: Path, dim
     live = found.state[4] if found.state else None
     following = max([found.state[3] if found.state else 1, *(label + 1 for label in (*labels, *lost))], default=1)
     sql.execute(
-        "UPDATE state SET commit_no = 1, changes_from = 1, next_label = ?, live = ?, dimension = ?",
+        "UPDATE state SET commit_no = 1, changes_from = 1, deletions_from = 1, next_label = ?, live = ?, dimension = ?",
         (following, len(labels), dimension if labels or found.state else None),
     )
     return Rebuilt(len(labels), max(len(lost_ids), (live or 0) - len(labels)), lost_ids)

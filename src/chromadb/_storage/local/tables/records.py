@@ -5,14 +5,13 @@ Every function works on a connection inside a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
 import apsw
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from chromadb._model.metadata import merge_metadata
 from chromadb._model.records import Records
@@ -20,12 +19,11 @@ from chromadb._model.vectors import Matrix
 from chromadb._storage.base import WriteMode
 from chromadb._storage.local.platform.failures import damaged
 from chromadb._storage.local.sqlite.database import MAX_INTEGER
+from chromadb._storage.local.tables import changes
+from chromadb._storage.local.tables.changes import DELETED, DOCUMENT, METADATA, VECTOR
 from chromadb._storage.local.tables.checksums import record_checksum, vector_checksum
+from chromadb._storage.local.tables.labels import Labels, labels_of
 from chromadb.errors import InvalidArgumentError, InvalidDimensionException, StorageCorruptError
-
-Labels = NDArray[np.int64]
-
-NO_LABELS: Labels = np.empty(0, dtype=np.int64)
 
 BATCH = 4096
 """Rows fetched at a time."""
@@ -33,9 +31,6 @@ BATCH = 4096
 PURGED_AT_ONCE = 1_000
 """Records of which a deletion removes the vectors, too; of more they are removed in the background. A tenth of 100,000
 records lie on two thirds of the pages: without the vectors the deletion takes 100 ms instead of 280."""
-
-CHANGES_KEPT = 10_000
-"""How many changes are kept at least, for indexes that follow; beyond it, as many as there are records."""
 
 _VECTORS = "SELECT label, vector, checksum FROM vectors"
 
@@ -68,17 +63,38 @@ class State(NamedTuple):
     live: int
     dimension: int | None
     changes_from: int
+    """What happened to records after this commit is known, but for their deletion; rises with repairs only."""
     changes_kept: int
+    deletions_from: int
+    """Which records were deleted after this commit is known; of others only that they are not there."""
+    compacted_at: int
+    """The commit at which the log of changes was compacted."""
+
+
+class Commit(NamedTuple):
+    """What every format says of a record store, also one of before."""
+
+    lineage: str
+    commit_no: int
+    live: int
+    dimension: int | None
+
+
+def read_commit(sql: apsw.Connection) -> Commit:
+    """Return the commit at this transaction, of a record store of any format."""
+    return Commit(*_read_row(sql, Commit._fields))
 
 
 def read_state(sql: apsw.Connection) -> State:
     """Return the state at this transaction."""
-    row = sql.execute(
-        "SELECT lineage, commit_no, next_label, live, dimension, changes_from, changes_kept FROM state"
-    ).fetchone()
+    return State(*_read_row(sql, State._fields))
+
+
+def _read_row(sql: apsw.Connection, columns: Sequence[str]) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = sql.execute(f"SELECT {', '.join(columns)} FROM state").fetchone()
     if row is None:
         raise damaged(sql.filename, "the table 'state' is empty")
-    return State(*row)
+    return row
 
 
 def check_dimension(vectors: Matrix | None, dimension: int | None) -> None:
@@ -114,9 +130,7 @@ def write(sql: apsw.Connection, mode: WriteMode, records: Records) -> list[str]:
     if mode == "add":
         ignored = list(existing)
     elif existing:
-        _update(sql, records, existing)
-        moved = {records.ids[row] for row in records.vector_rows}
-        _log_changes(sql, state, [(label, id in moved) for id, label in existing.items()])
+        _log_changes(sql, state, _update(sql, records, existing))
         changed = len(existing)
     if new or changed:
         dimension = state.dimension
@@ -151,7 +165,7 @@ def delete(sql: apsw.Connection, labels: Labels) -> int:
         sql.execute("DELETE FROM vectors WHERE label IN carray(?)", bound)
     else:
         sql.execute("INSERT INTO unpurged SELECT value FROM carray(?)", bound)
-    _log_changes(sql, state, [(label, True) for label in labels.tolist()])
+    _log_changes(sql, state, {DELETED: labels})
     _advance(sql, state, live=-deleted, dimension=state.dimension)
     return deleted
 
@@ -191,22 +205,35 @@ def _insert(sql: apsw.Connection, records: Records, rows: list[int], label: int)
     )
 
 
-def _update(sql: apsw.Connection, records: Records, existing: dict[str, int]) -> None:
+def _update(sql: apsw.Connection, records: Records, existing: dict[str, int]) -> dict[int, list[int]]:
+    """Update records; return kinds of changes, and to which labels."""
     labels = {row: existing[id] for row, id in enumerate(records.ids) if id in existing}
-    _write_vectors(sql, "UPDATE vectors SET vector = ?2, checksum = ?3 WHERE label = ?1", records, labels)
-    if not records.documents and not records.uris and not records.metadatas and records.modality is None:
-        return
-    found = np.sort(labels_of(labels.values()))
-    stored = dict(zip(found.tolist(), zip(*read_columns(sql, found, _RECORD), strict=True), strict=True))
-    sql.executemany(
-        "UPDATE records SET document = ?3, uri = ?4, metadata = ?5, checksum = ?6 WHERE label = ?1",
-        (
-            (label, *changed, record_checksum(label, *changed))
-            for row, label in labels.items()
-            for changed in (_changed(records, row, stored[label]),)
-            if changed != stored[label]
-        ),
-    )
+    kinds = dict.fromkeys(labels.values(), 0)
+    if records.vectors is not None:
+        _write_vectors(sql, "UPDATE vectors SET vector = ?2, checksum = ?3 WHERE label = ?1", records, labels)
+        for row in records.vector_rows:
+            if row in labels:
+                kinds[labels[row]] = VECTOR
+    if records.documents or records.uris or records.metadatas or records.modality is not None:
+        found = np.sort(labels_of(labels.values()))
+        stored = dict(zip(found.tolist(), zip(*read_columns(sql, found, _RECORD), strict=True), strict=True))
+
+        def columns() -> Iterator[tuple[Any, ...]]:
+            for row, label in labels.items():
+                before = stored[label]
+                after = _changed(records, row, before)
+                if after != before:
+                    kinds[label] |= DOCUMENT * (after[1] != before[1]) | METADATA * (after[3] != before[3])
+                    yield label, *after, record_checksum(label, *after)
+
+        sql.executemany(
+            "UPDATE records SET document = ?3, uri = ?4, metadata = ?5, checksum = ?6 WHERE label = ?1", columns()
+        )
+    of_kinds: dict[int, list[int]] = {}
+    for label, each in kinds.items():
+        if each:
+            of_kinds.setdefault(each, []).append(label)
+    return of_kinds
 
 
 def _changed(records: Records, row: int, stored: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -254,19 +281,18 @@ def _advance(
     )
 
 
-def _log_changes(sql: apsw.Connection, state: State, changes: list[tuple[int, bool]]) -> None:
-    """Note labels, and whether their vectors changed."""
+def _log_changes(sql: apsw.Connection, state: State, what: Mapping[int, Iterable[int] | Labels]) -> None:
+    """Note what a commit does: kinds of changes, and to which labels."""
     commit_no = state.commit_no + 1
-    sql.executemany("INSERT INTO changes VALUES (?, ?, ?)", ((commit_no, *change) for change in changes))
-    total = state.changes_kept + len(changes)
-    kept = max(CHANGES_KEPT, state.live)
-    if total > 2 * kept:
-        # An index that is further behind than that is quicker built anew.
-        until = sql.execute("SELECT commit_no FROM changes ORDER BY commit_no DESC LIMIT 1 OFFSET ?", (kept,)).get
-        sql.execute("DELETE FROM changes WHERE commit_no <= ?", (until,))
-        total -= sql.changes()
-        sql.execute("UPDATE state SET changes_from = ?", (until,))
-    sql.execute("UPDATE state SET changes_kept = ?", (total,))
+    kept = state.changes_kept + changes.log_changes(sql, commit_no, what)
+    if not changes.is_full(commit_no - state.compacted_at, kept, state.live):
+        sql.execute("UPDATE state SET changes_kept = ?", (kept,))
+        return
+    kept, forgotten = changes.compact(sql, state.live)
+    sql.execute(
+        "UPDATE state SET changes_kept = ?, compacted_at = ?, deletions_from = max(deletions_from, ?)",
+        (kept, commit_no, forgotten),
+    )
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -301,14 +327,6 @@ def page_labels(sql: apsw.Connection, limit: int | None, offset: int) -> Labels:
     most = MAX_INTEGER if limit is None else min(limit, MAX_INTEGER)
     rows = sql.execute("SELECT label FROM records ORDER BY label LIMIT ? OFFSET ?", (most, min(offset, MAX_INTEGER)))
     return np.fromiter((label for (label,) in rows), dtype=np.int64)
-
-
-def changed_labels(sql: apsw.Connection, after: int, *, vectors: bool = False) -> Labels:
-    """Return the labels that commits later than `after` updated or deleted, ascending; with `vectors` only those whose
-    vector changed or is gone."""
-    condition = " AND vector" if vectors else ""
-    rows = sql.execute(f"SELECT DISTINCT label FROM changes WHERE commit_no > ?{condition}", (after,))
-    return np.sort(labels_of(label for (label,) in rows))
 
 
 def read_columns(sql: apsw.Connection, labels: Labels, columns: Sequence[str]) -> list[list[Any]]:
@@ -350,11 +368,6 @@ def labels_containing(sql: apsw.Connection, text: str, among: Labels | None = No
         statement = "SELECT label FROM records WHERE label IN carray(?) AND instr(document, ?) > 0"
         rows = each(sql, statement, among, text)
     return labels_of(label for (label,) in rows)
-
-
-def labels_of(labels: Iterable[Any]) -> Labels:
-    """Return labels as an array."""
-    return np.fromiter(labels, dtype=np.int64)
 
 
 def read_vectors(sql: apsw.Connection, labels: Labels, dimension: int) -> Matrix:
@@ -429,7 +442,7 @@ def each(
     sql: apsw.Connection, statement: str, labels: Iterable[int] | Labels, *bindings: Any
 ) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a statement whose first binding is a part of `labels`, part by part; none for no labels."""
-    array = labels if isinstance(labels, np.ndarray) else labels_of(labels)
+    array = labels_of(labels)
     for start in range(0, len(array), BATCH):
         yield from sql.execute(statement, (apsw.carray(array[start : start + BATCH]), *bindings))
 

@@ -21,7 +21,9 @@ from chromadb._model.where import MatchDocument
 from chromadb._storage.local.derived.text.file import remove_others
 from chromadb._storage.local.derived.text.index import TextIndex
 from chromadb._storage.local.tables import records
-from chromadb._storage.local.tables.records import Labels, State
+from chromadb._storage.local.tables.changes import DELETED, DOCUMENT, changed_labels
+from chromadb._storage.local.tables.labels import NO_LABELS, Labels, labels_of
+from chromadb._storage.local.tables.records import State
 
 INDEX_FROM = 5_000
 """Documents that are looked into one by one rather than indexed: SQLite does 5,000 of 550 characters in 3 ms."""
@@ -48,7 +50,7 @@ class Documents:
         """Return the labels of the documents that match ``$contains`` or ``$regex``."""
         state = records.read_state(sql)
         index = self._current(state)
-        later = records.NO_LABELS if index is None else _later(sql, index)
+        later = NO_LABELS if index is None else _later(sql, index)
         if self._folder is not None and _is_due(state, index, len(later)):
             self._ask()
         if index is None:
@@ -100,7 +102,9 @@ class Documents:
             return
         state = records.read_state(sql)
         index = self._current(state)
-        if index is not None and len(records.changed_labels(sql, index.commit_no)):
+        if index is not None and (
+            index.commit_no < state.deletions_from or len(changed_labels(sql, index.commit_no, DOCUMENT | DELETED))
+        ):
             with self._lock:
                 self._index, index = None, None
         for folder in self._folder.iterdir():
@@ -138,19 +142,23 @@ class Documents:
 
 
 def _later(sql: apsw.Connection, index: TextIndex) -> Labels:
-    """Return the labels that an index does not know as they are now."""
-    return np.union1d(records.list_labels(sql, index.next_label), records.changed_labels(sql, index.commit_no))
+    """Return the labels whose documents an index does not know as they are now, or that are gone."""
+    changed = changed_labels(sql, index.commit_no, DOCUMENT | DELETED)
+    return np.union1d(records.list_labels(sql, index.next_label), changed)
 
 
 def _is_due(state: State, index: TextIndex | None, later: int) -> bool:
-    return (state.live if index is None else later) >= max(INDEX_FROM, state.live // 10)
+    if index is None or index.commit_no < state.deletions_from:
+        # How much is gone is not known.
+        later = state.live
+    return later >= max(INDEX_FROM, state.live // 10)
 
 
 def _scan(sql: apsw.Connection, match: MatchDocument) -> Labels:
     if match.operator == "$contains":
         return records.labels_containing(sql, match.operand)
     test = document_test(match)
-    return records.labels_of(label for label, document in records.scan_column(sql, "document") if test(document))
+    return labels_of(label for label, document in records.scan_column(sql, "document") if test(document))
 
 
 def _verify(sql: apsw.Connection, match: MatchDocument, candidates: Labels) -> Labels:
@@ -158,4 +166,4 @@ def _verify(sql: apsw.Connection, match: MatchDocument, candidates: Labels) -> L
         return records.labels_containing(sql, match.operand, candidates)
     test = document_test(match)
     statement = "SELECT label, document FROM records WHERE label IN carray(?) AND document IS NOT NULL"
-    return records.labels_of(label for label, document in records.each(sql, statement, candidates) if test(document))
+    return labels_of(label for label, document in records.each(sql, statement, candidates) if test(document))
