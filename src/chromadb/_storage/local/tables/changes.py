@@ -4,8 +4,8 @@ A row is a commit, what it did, and to which labels. New records need no entry: 
 is compacted: of every record that is alive the last change of each kind stays, whatever its age, so an index can
 follow however far it is behind; of deletions the newest stay, for a list of labels tells the others.
 
-What one call costs: writing a row a microsecond and 8 bytes a label; reading a million entries 0.1 s; compacting four
-million 1.5 s, once every million changes at most.
+What one call costs: writing a row 7 us, and 0.03 us and 8 bytes a label; reading a million entries 0.3 s; compacting
+four million 0.7 s and 256 MB, once every few hundred thousand changes at most where there are a million records.
 """
 
 from __future__ import annotations
