@@ -222,6 +222,9 @@ class LocalCollection(ForkAware):
             unsealed = sealing.count_unsealed(sql, state, self._current_segments(state), self.recipe)
         waiting = sealing.is_due(unsealed) and self._nothing_to_seal != state.commit_no
         pending = unsealed if waiting else 0
+        if waiting:
+            # Others may have written, and what was written is only counted about.
+            self._builder.schedule(self, put_off=False)
         return IndexingStatus(state.live - pending, pending, state.live)
 
     # --- copies -----------------------------------------------------------------------------------
@@ -346,7 +349,7 @@ class LocalCollection(ForkAware):
                 more = records.has_unpurged(sql)
 
     def _build_segment(self, stop: threading.Event, vacuumed: Callable[[], bool]) -> bool:
-        recipe = self.recipe
+        recipe, counted = self.recipe, self._unbuilt
         with self.database.read() as sql:
             segments = self._current_segments(records.read_state(sql))
         with self.database.read() as sql:
@@ -371,7 +374,8 @@ class LocalCollection(ForkAware):
                 return not stop.is_set() and recipe != self.recipe
             self._install(self._segments.add(segment, state.lineage), plan.replaces)
         self._segments.remove(plan.replaces)
-        self._unbuilt = 0 if len(plan.labels) else plan.unsealed
+        written = max(0, self._unbuilt - counted)
+        self._unbuilt = written + (0 if len(plan.labels) else plan.unsealed)
         return False
 
     def _install(self, segment: Segment, replaces: Collection[str]) -> None:

@@ -58,11 +58,11 @@ class Builder(ForkAware):
         """How many collections wait."""
         return len(self._due)
 
-    def schedule(self, collection: Buildable) -> None:
-        """Build a collection soon; every further call puts it off, for a while."""
+    def schedule(self, collection: Buildable, put_off: bool = True) -> None:
+        """Build a collection soon; every further call puts it off, for a while, unless it says not to."""
         now = time.monotonic()
         with self._wake:
-            if self._stop.is_set():
+            if self._stop.is_set() or (not put_off and collection in self._due):
                 return
             latest = self._due.get(collection, (0.0, now + PATIENCE))[1]
             self._due[collection] = (now + QUIET, latest)

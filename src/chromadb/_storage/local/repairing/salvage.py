@@ -224,7 +224,8 @@ def _is_metadata(text: str | None) -> bool:
 
 def _keep_state(row: Row, found: Found) -> bool:
     numbers: tuple[Any, ...] = tuple(row[2:])
-    if len(row) != 8 or not all(isinstance(each, int) and each >= 0 for each in numbers if each is not None):
+    # Of a file of format 3 and before it ends two columns earlier.
+    if len(row) not in (8, 10) or not all(isinstance(each, int) and each >= 0 for each in numbers if each is not None):
         return False
     found.state = row
     return True
