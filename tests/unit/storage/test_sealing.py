@@ -423,6 +423,36 @@ def test_progress_goes_from_zero_to_one(collection: Collection) -> None:
     assert collection.status().op_indexing_progress == 1.0
 
 
+def test_what_waits_is_built_when_somebody_asks(on_disk: Collection) -> None:
+    on_disk.write("add", range(300))
+    with on_disk.backend.open(on_disk.address) as store:
+        store._unbuilt = 0  # type: ignore[attr-defined]  # as if another process had written it
+        builder = store._builder  # type: ignore[attr-defined]
+        builder._due.clear()
+        assert store.indexing_status().num_unindexed_ops == 300
+        assert builder.due == 1
+        (due,) = builder._due.values()
+        # However often that is, it is not put off.
+        store.indexing_status()
+        assert list(builder._due.values()) == [due]
+
+
+def test_what_is_written_while_a_segment_is_built_is_counted(
+    on_disk: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_disk.write("add", range(300))
+    add = SegmentFolder.add
+
+    def add_and_write(self: SegmentFolder, *arguments: Any) -> Any:
+        on_disk.write("add", range(1000, 1030))
+        return add(self, *arguments)
+
+    monkeypatch.setattr(SegmentFolder, "add", add_and_write)
+    on_disk.build()
+    with on_disk.backend.open(on_disk.address) as store:
+        assert store.unbuilt == 30  # type: ignore[attr-defined]
+
+
 def test_status_from_many_threads_while_segments_come_and_go(on_disk: Collection) -> None:
     errors: list[BaseException] = []
     done = threading.Event()
