@@ -13,6 +13,7 @@ from chromadb._storage.local.sqlite.database import SqliteDatabase
 from chromadb._storage.local.sqlite.schema import migrations_of
 from chromadb._storage.local.tables import changes
 from chromadb._storage.local.tables.changes import DELETED, DOCUMENT, METADATA, VECTOR
+from chromadb.errors import StorageCorruptError
 
 KINDS = (VECTOR, DOCUMENT, METADATA)
 
@@ -146,3 +147,15 @@ def test_a_log_of_the_former_format_says_the_same_in_the_new_one(tmp_path: Any) 
     assert [row[:2] for row in rows] == [(7, 6), (7, 7), (7, 8), (8, 6), (8, 7), (9, 8)]
     assert rows[0][2] == f"{1:016X}"
     assert (read.vectors.tolist(), read.metadatas.tolist(), read.deleted.tolist()) == ([big], [2, big], [10])
+
+
+def test_a_row_that_is_not_what_was_written_is_said_to_be_damaged(sql: apsw.Connection) -> None:
+    changes.log_changes(sql, 1, {VECTOR: [1, 2]})
+    sql.execute("UPDATE changes SET labels = x'0011'")
+    for read in (
+        lambda: changes.read_changes(sql, 0),
+        lambda: changes.changed_labels(sql, 0, VECTOR),
+        lambda: changes.compact(sql, 2),
+    ):
+        with pytest.raises(StorageCorruptError, match="a row of the table 'changes' is not what was written"):
+            read()

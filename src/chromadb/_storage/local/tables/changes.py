@@ -17,6 +17,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from chromadb._storage.local.platform.failures import damaged
 from chromadb._storage.local.tables.labels import NO_LABELS, Labels, labels_of
 
 VECTOR, DOCUMENT, METADATA, DELETED = 1, 2, 4, 8
@@ -92,7 +93,7 @@ def compact(sql: apsw.Connection, live: int) -> tuple[int, int]:
 def changed_labels(sql: apsw.Connection, after: int, kinds: int) -> Labels:
     """Return the labels to which later commits than `after` did any of some `kinds`, added up; ascending."""
     rows = sql.execute("SELECT labels FROM changes WHERE commit_no > ? AND kinds & ?", (after, kinds))
-    return _union([np.frombuffer(blob, _ENTRY) for (blob,) in rows])
+    return _union([_labels(sql, blob) for (blob,) in rows])
 
 
 def read_changes(sql: apsw.Connection, after: int) -> Changes:
@@ -102,7 +103,7 @@ def read_changes(sql: apsw.Connection, after: int) -> Changes:
     """
     found: dict[int, list[NDArray[np.int64]]] = {VECTOR: [], METADATA: [], DELETED: []}
     for kinds, blob in sql.execute("SELECT kinds, labels FROM changes WHERE commit_no > ?", (after,)):
-        labels = np.frombuffer(blob, _ENTRY)
+        labels = _labels(sql, blob)
         for kind, parts in found.items():
             if kinds & kind:
                 parts.append(labels)
@@ -122,9 +123,16 @@ def _insert(sql: apsw.Connection, rows: Iterable[tuple[int, int, Labels]]) -> No
 def _entries(sql: apsw.Connection) -> tuple[Labels, Labels, Labels]:
     """Return commit, kinds and label of every entry, by commit."""
     rows = list(sql.execute("SELECT commit_no, kinds, labels FROM changes ORDER BY commit_no"))
-    sizes = [len(blob) // _ENTRY.itemsize for _, _, blob in rows]
+    parts = [_labels(sql, blob) for _, _, blob in rows]
+    sizes = list(map(len, parts))
     commits, kinds = (np.repeat(np.fromiter((row[place] for row in rows), dtype=np.int64), sizes) for place in (0, 1))
-    return commits, kinds, np.frombuffer(b"".join([blob for _, _, blob in rows]), _ENTRY).astype(np.int64)
+    return commits, kinds, np.concatenate([NO_LABELS, *parts]).astype(np.int64)
+
+
+def _labels(sql: apsw.Connection, blob: bytes) -> NDArray[np.int64]:
+    if len(blob) % _ENTRY.itemsize:
+        raise damaged(sql.filename, "a row of the table 'changes' is not what was written")
+    return np.frombuffer(blob, _ENTRY)
 
 
 def _last(kinds: Labels, labels: Labels) -> Labels:
